@@ -14,6 +14,7 @@ from typing import Any
 from ..module_utils.release import (
     backup_listing,
     checklist,
+    checklist_systems,
     database_outcome,
     database_outlook,
     database_policy,
@@ -131,8 +132,8 @@ def maintenance_problems(state: str, **seen: Any) -> list[str]:
     return maintenance.problems(state, **seen)
 
 
-def checklist_systems(seen: Mapping[str, Any]) -> dict[str, Any]:
-    return checklist.systems(checklist.Seen(**seen))
+def systems_of_the_checklist(seen: Mapping[str, Any]) -> dict[str, Any]:
+    return checklist_systems.systems(checklist_systems.Seen(**seen))
 
 
 def preflight_message(seen: Mapping[str, Any]) -> str:
@@ -197,7 +198,7 @@ class FilterModule:
             "frontend_taken_over": frontend_taken_over,
             "checklist_evidence": checklist.saved,
             "checklist_refusal": checklist.refusal,
-            "checklist_systems": checklist_systems,
+            "checklist_systems": systems_of_the_checklist,
             "migrated_message": database_outcome.migrated_message,
             "migration_failed_message": database_outcome.migration_failed_message,
             "migration_phases": phases.of_migration,

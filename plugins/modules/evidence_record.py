@@ -174,19 +174,19 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             f"answers are not those of preflight_checks for this commit: {error}. Give its answers as they are.",
             code="bad_answers",
         ) from None
+    data = envelope.wrap(payload, params["signing_key"])  # in check mode, too: a key that cannot sign is found early
     found = evidence_store.find(client.store, payload, params["release"], params["point"], at)
     shown = {name: params[name] for name in ("storefront", "release", "commit", "point", "verdict")}
     return Plan(
         shown if found else {},
         shown,
-        {"payload": payload, "at": at, "params": params},
+        {"data": data, "at": at, "params": params},
         {"key": found, "signed": bool(params["signing_key"])},
     )
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    params = plan.todo["params"]
-    data = envelope.wrap(plan.todo["payload"], params["signing_key"])
+    params, data = plan.todo["params"], plan.todo["data"]
     key = evidence_store.key_of(data, params["release"], params["point"], plan.todo["at"])
     evidence_store.write(client.store, key, data)
     return {"key": key}

@@ -38,10 +38,9 @@ options:
         default: {}
       severity:
         description:
-          - Whether a no stops the deploy or is only a warning.
+          - Whether a no stops the deploy or is only a warning. By default it stops, except that C8 warns.
         type: str
         choices: [stop, warn]
-        default: stop
       required:
         description:
           - Whether the check fails when its system is not configured.
@@ -62,6 +61,14 @@ options:
       - Options that all checks of one system share, such as C(github) with C(api_token) and C(repository).
     type: dict
     default: {}
+  assumed:
+    description:
+      - Those of O(systems) that nobody configured, but that are asked wherever they can be. Where their program is not
+        installed on the controller, such as Lighthouse, their checks are not configured. A check with options of its
+        own in O(checks) could not be asked then.
+    type: list
+    elements: str
+    default: []
   only:
     description:
       - Ids or names of the checks to ask. Without it, every one.
@@ -229,6 +236,12 @@ problems:
   returned: success or a no
   type: list
   elements: str
+unconfigured:
+  description: What the checks lack that are not configured. Those that lack the same are in one line.
+  returned: success or a no
+  type: list
+  elements: str
+  sample: ["C1, C2, C12 not configured: set api_token and repository of github"]
 due:
   description: The later points at which checks are due.
   returned: success or a no
@@ -272,7 +285,7 @@ from ..module_utils.core.plan import Plan
 ENTRY = {
     "id": {"type": "str", "required": True},
     "options": {"type": "dict", "default": {}},
-    "severity": {"type": "str", "choices": list(SEVERITIES), "default": "stop"},
+    "severity": {"type": "str", "choices": list(SEVERITIES)},
     "required": {"type": "bool", "default": False},
     "waiver": {"type": "dict"},
     "attested": {"type": "dict"},
@@ -283,6 +296,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         "checks": {"type": "list", "elements": "dict", "default": [], "options": ENTRY},
         "systems": {"type": "dict", "default": {}},
+        "assumed": {"type": "list", "elements": "str", "default": []},
         "only": {"type": "list", "elements": "str", "default": []},
         "point": {"type": "str", "choices": list(POINTS), "default": "gate"},
         "reached": {"type": "list", "elements": "str", "choices": list(POINTS), "default": list(POINTS)},
@@ -312,7 +326,7 @@ def plan(params: dict[str, Any], client: None) -> Plan:
         raise ConfigError("\n- ".join(["Nothing was asked. To correct in only:", *unknown]), code="bad_checks")
     shared: dict[str, Any] = {
         name: params[name]
-        for name in ("systems", "point", "reached", "timezone", "waive", "emergency_approvers", "timeout", "stop")
+        for name in ("systems", "assumed", "point", "reached", "timezone", "waive", "emergency_approvers", "timeout", "stop")
     }
     words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency", "folder")}
     wanted = Wanted(context_of(params), entries=params["checks"], deploys=True, **shared, **words)

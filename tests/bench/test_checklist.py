@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.register import CHECKS
-from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist import Seen, systems
+from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist_systems import Seen, systems
 from ansible_collections.storefront.runbook.plugins.modules import preflight_checks
 
 from sandbox.storefront import Sandbox

@@ -64,10 +64,9 @@ def _silent(check: Check, limit: float) -> Asked:
 
 def ask_one(check: Check, setting: Setting, context: Context) -> Answer:
     """Ask a check; what it raises is an answer as well: it could not be asked."""
-    missing = check.missing(setting.options)
-    if missing:
-        return not_configured(missing)
     try:
+        if missing := _missing(check, setting):
+            return not_configured(missing)
         return check.ask(context, setting.options)
     except RunbookError as error:
         return unasked(str(error), facts={"error": dict(error.details)})
@@ -75,10 +74,15 @@ def ask_one(check: Check, setting: Setting, context: Context) -> Answer:
         return unasked(str(internal(error)))
 
 
+def _missing(check: Check, setting: Setting) -> str:
+    """Say what a check lacks. A program is part of that where nobody asked for the check by name."""
+    return check.missing(setting.options) or (check.lacking(setting.options) if setting.assumed else "")
+
+
 def _later(check: Check, settings: Mapping[str, Setting], reached: Sequence[str]) -> Answer:
     if check.point not in reached:
         return not_applicable(f"this run has no {_step(check.point).removeprefix('the ')}")
-    missing = check.missing(settings[check.id].options)
+    missing = _missing(check, settings[check.id])
     return not_configured(missing) if missing else due(_step(check.point))
 
 

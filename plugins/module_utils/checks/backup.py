@@ -16,9 +16,10 @@ from ..backup.listing import list_backups
 from ..backup.manifest import folder
 from ..core.errors import ConfigError
 from ..store.open import open_store
-from .answer import Answer, failed, passed
+from .answer import Answer, failed, not_applicable, passed
 from .check import Context, Options
 
+NEWEST = ("name", "finished_at", "proof", "proven_at", "recovery_seconds")
 PROOFS = ("none", "checksum", "decode", "restore")  # what is proven of a backup, in the order of their worth
 OPTIONS: dict[str, dict[str, Any]] = {
     **{name: {"type": "str"} for name in ("store", "store_endpoint_url", "store_region")},
@@ -29,7 +30,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "database": {"type": "str"},
     "most_hours": {"type": "float", "default": 26.0},
     "proof": {"type": "str", "default": "checksum", "choices": list(PROOFS)},
-    "restored_days": {"type": "float", "default": 31.0},
+    "restored_days": {"type": "float", "default": 31.0},  # 0: no restore is asked for
+    "deploy_creates": {"type": "bool", "default": False},
+    "deploy_proves": {"type": "bool", "default": False},
+    "live": {"type": "bool", "default": True},
 }
 
 
@@ -39,11 +43,9 @@ def missing(options: Options) -> str:
 
 
 def wrong(options: Options, context: Context) -> list[str]:
-    problems = [
-        f"{name} is {options[name]:g}: give more than 0"
-        for name in ("most_hours", "restored_days")
-        if not options[name] > 0
-    ]
+    problems = [] if options["most_hours"] > 0 else [f"most_hours is {options['most_hours']:g}: give more than 0"]
+    if not options["restored_days"] >= 0:
+        problems.append(f"restored_days is {options['restored_days']:g}: give more than 0, or 0 where none is asked for")
     if options["backups"] is None:
         try:
             open_store(options).close()
@@ -63,32 +65,42 @@ def wrong(options: Options, context: Context) -> list[str]:
 
 
 def ask(context: Context, options: Options) -> Answer:
-    asked = (
-        f"is the newest backup at most {options['most_hours']:g} h old, with its {options['proof']} proven, and was one"
-        f" restored within {options['restored_days']:g} days?"
-    )
+    asked = _question(options)
     mine = [one for one in _backups(context, options) if options["database"] in (None, "", one.get("database"))]
-    if not mine:
-        return failed("there is no backup", "Create one (backup.yml)", asked=asked)
-    newest = max(mine, key=lambda one: _moment(one["finished_at"]) or context.now)
-    problems = [*_of_newest(newest, context, options)]
+    newest = max(mine, key=lambda one: _moment(one["finished_at"]) or context.now, default=None)
+    if newest is None and not options["live"]:
+        return not_applicable("before the first deploy there is nothing to back up", asked=asked)
     restored = [
         one for one in mine if one.get("proof") == "restore" and _days(one, context) <= options["restored_days"]
     ]
-    if not restored:
+    problems = _of_newest(newest, context, options)
+    if options["restored_days"] and not (restored or options["deploy_proves"]) and (mine or options["deploy_creates"]):
         problems.append(f"no backup was restored for a try within {options['restored_days']:g} days")
     facts = {
-        "newest": {
-            name: newest.get(name) for name in ("name", "finished_at", "proof", "proven_at", "recovery_seconds")
-        },
+        "newest": {name: newest.get(name) for name in NEWEST} if newest else None,
         "backups": len(mine),
         "restored": [one["name"] for one in restored],
+        **{name: options[name] for name in ("deploy_creates", "deploy_proves")},
     }
     if problems:
-        return failed(
-            "; ".join(problems), "Create one (backup.yml), and prove it (prove.yml)", asked=asked, facts=facts
-        )
-    return passed(f"{newest['name']} is fresh, and {restored[0]['name']} was restored", asked=asked, facts=facts)
+        advice = "Create one (backup.yml), and prove it (prove.yml)"
+        return failed("; ".join(problems), advice, asked=asked, facts=facts)
+    return passed("; ".join(_good(newest, restored, options)), asked=asked, facts=facts)
+
+
+def _question(options: Options) -> str:
+    asked = f"is the newest backup at most {options['most_hours']:g} h old, or does the deploy create one"
+    if options["proof"] != "none":
+        asked += f", is its {options['proof']} proven"
+    if options["restored_days"]:
+        asked += f", and was one restored within {options['restored_days']:g} days"
+    return f"{asked}?"
+
+
+def _good(newest: Mapping[str, Any] | None, restored: list[dict[str, Any]], options: Options) -> list[str]:
+    parts = ["the deploy creates a backup"] if options["deploy_creates"] else [f"{(newest or {})['name']} is fresh"]
+    parts += ["the deploy restores it for a try"] if options["deploy_proves"] else []
+    return parts + ([f"{restored[0]['name']} was restored"] if restored else [])
 
 
 def _backups(context: Context, options: Options) -> list[dict[str, Any]]:
@@ -100,7 +112,12 @@ def _backups(context: Context, options: Options) -> list[dict[str, Any]]:
     return [one.describe(context.now) for one in listing.backups]
 
 
-def _of_newest(newest: Mapping[str, Any], context: Context, options: Options) -> list[str]:
+def _of_newest(newest: Mapping[str, Any] | None, context: Context, options: Options) -> list[str]:
+    """Return what is wrong with the newest backup. One that the deploy creates and verifies is newer."""
+    if options["deploy_creates"]:
+        return []
+    if newest is None:
+        return ["there is no backup"]
     name = newest["name"]
     hours = (context.now - (_moment(newest["finished_at"]) or context.now)).total_seconds() / 3600
     problems = [f"{name} is damaged: {newest['damage']}"] if newest.get("damage") else []

@@ -67,6 +67,8 @@ class Check:
 
     ``options`` is a specification as Ansible's modules have it. ``missing(options)`` says which option the check needs
     and lacks, in words that follow "not configured:"; ``wrong(options, context)`` what is wrong with them.
+    ``lacking(options)`` says which program this machine lacks: without it a check is not configured where nobody named
+    its system. ``severity`` is what counts where the inventory names none.
     ``attestable`` checks may be answered by a person, ``yields`` marks those that an approved emergency passes over.
     ``seconds`` is what a check may take where that is more than the limit of the run.
     """
@@ -79,6 +81,8 @@ class Check:
     options: Spec
     missing: Callable[[Options], str] = no_option
     wrong: Callable[[Options, Context], list[str]] = nothing_wrong
+    lacking: Callable[[Options], str] = no_option
+    severity: str = "stop"
     system: str = ""
     attestable: bool = False
     yields: bool = False
@@ -86,11 +90,11 @@ class Check:
 
 
 def row(identity: str, module: ModuleType, title: str, point: str, **more: Any) -> Check:
-    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing``, ``wrong`` and
-    SECONDS where it has them.
+    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing``, ``wrong``,
+    ``lacking`` and SECONDS where it has them.
     """
     functions = {
-        name.lower(): getattr(module, name) for name in ("missing", "wrong", "SECONDS") if hasattr(module, name)
+        name.lower(): getattr(module, name) for name in ("missing", "wrong", "lacking", "SECONDS") if hasattr(module, name)
     }
     name = module.__name__.rpartition(".")[2]
     return Check(identity, name, title, point, module.ask, module.OPTIONS, **functions, **more)

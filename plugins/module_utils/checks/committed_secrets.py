@@ -31,6 +31,14 @@ def missing(options: Options) -> str:
     return "" if options["folders"] or options["sarif"] else 'set folders to those to scan, such as ".", or sarif'
 
 
+def lacking(options: Options) -> str:
+    try:
+        kingfisher.find(options["kingfisher"])
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def wrong(options: Options, context: Context) -> list[str]:
     problems = [*tree.folder_problems(options["folders"]), *sarif_input.wrong(options)]
     return problems + [f"the baseline {options['baseline']}: {one}" for one in _baseline(context, options)[1]]

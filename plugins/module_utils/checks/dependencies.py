@@ -32,6 +32,14 @@ def missing(options: Options) -> str:
     return "" if options["folders"] or options["sarif"] else "set folders to those with a lockfile, or sarif"
 
 
+def lacking(options: Options) -> str:
+    try:
+        npm_audit.version(options["npm"])
+    except RunbookError as error:
+        return str(error)
+    return ""
+
+
 def wrong(options: Options, context: Context) -> list[str]:
     problems = [
         *tree.folder_problems(options["folders"]),

@@ -37,6 +37,15 @@ def missing(options: Options) -> str:
     return "" if options["thresholds"] else "set thresholds to scores by category, such as performance: 90"
 
 
+def lacking(options: Options) -> str:
+    try:
+        lighthouse.find(options["lighthouse"])
+        chromium.find(options["browser"])
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def wrong(options: Options, context: Context) -> list[str]:
     problems = [_threshold(name, value) for name, value in options["thresholds"].items()]
     problems.append(web.url_problem("url", options["url"]) if options["url"] else "")

@@ -33,7 +33,17 @@ def summary(judged: Sequence[Judged], now: datetime) -> str:
         for outcome in (FAILED, UNASKED, DUE, NOT_APPLICABLE, NOT_CONFIGURED)
         if counts[outcome]
     ]
-    return ", ".join(parts)
+    idle = [one.check.id for one in judged if one.answer.outcome == NOT_CONFIGURED]
+    return ", ".join(parts) + (f" ({', '.join(idle)})" if idle else "")
+
+
+def unconfigured(judged: Sequence[Judged]) -> list[str]:
+    """Return what each check that is not configured lacks; checks that lack the same are in one line."""
+    lacking: dict[str, list[str]] = {}
+    for one in judged:
+        if one.answer.outcome == NOT_CONFIGURED:
+            lacking.setdefault(one.answer.answered, []).append(one.check.id)
+    return [f"{', '.join(ids)} not configured: {what}" for what, ids in lacking.items()]
 
 
 def _settled(one: Judged, now: datetime) -> str:

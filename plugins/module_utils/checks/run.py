@@ -18,7 +18,7 @@ from .answer import DUE, FAILED, UNASKED
 from .ask import ask_all
 from .check import GATE, POINTS, Check, Context, Options
 from .judge import GO, NO_GO, Judged, emergency_of, evidence, judge, verdict
-from .report import line, message, summary
+from .report import line, message, summary, unconfigured
 from .settings import Reader, Setting, Validate, Waiver, named
 
 LEDGER = ("asked", "answered", "outcome", "commit", "at")  # what the ledger keeps of an answer
@@ -28,12 +28,13 @@ RUN = timedelta(days=1)  # how long a waiver of the command line counts: it is f
 @dataclass(frozen=True)
 class Wanted:
     """What a module was asked to ask. ``entries`` is the inventory's list; ``waive`` are checks that the
-    command line waives for this run. ``deploys`` is whether a no may say how a deploy passes over it.
+    command line waives for this run, ``assumed`` the systems that the inventory does not name. ``deploys`` is whether a no may say how a deploy passes over it.
     """
 
     context: Context
     entries: Sequence[Mapping[str, Any]] = ()
     systems: Mapping[str, Options] = field(default_factory=dict)
+    assumed: Sequence[str] = ()
     point: str = GATE
     reached: Sequence[str] = POINTS
     timezone: str = "UTC"
@@ -81,7 +82,8 @@ def _moment(text: str | None) -> datetime:
 def run_checks(
     checks: Sequence[Check], wanted: Wanted, validate: Validate, only: Sequence[Check] = ()
 ) -> dict[str, Any]:
-    """Ask the checks, or ``only`` some of them, and return {verdict, answers, summary, message, problems, evidence}.
+    """Ask the checks, or ``only`` some of them, and return {verdict, answers, summary, message, problems, unconfigured,
+    due, evidence}.
 
     Raises ConfigError before anything is asked, and NoGo, whose ``result`` is all of that, when the verdict is not go.
     """
@@ -100,6 +102,7 @@ def run_checks(
     result = {"verdict": verdict(judged), "answers": answers, "summary": summary(judged, context.now)}
     result["message"] = message(judged, release)
     result["problems"] = [line(one, release) for one in judged if one.stops]
+    result["unconfigured"] = unconfigured(judged)
     result["due"] = [point for point in POINTS if any(_is_due(one, point) for one in judged)]
     result["evidence"] = [
         {"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}}
@@ -128,7 +131,7 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
             f"timezone {wanted.timezone!r} is not known. Use an IANA name such as America/New_York.",
             code="bad_timezone",
         ) from None
-    settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate, wanted.folder).read(
+    settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate, wanted.folder, wanted.assumed).read(
         wanted.entries
     )
     waived, unknown = named(checks, wanted.waive)

@@ -47,12 +47,13 @@ class Setting:
     required: bool = False
     waiver: Waiver | None = None
     attestation: Attestation | None = None
+    assumed: bool = False
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the inventory's list. ``systems`` are connections that several checks share; a waiver's date is
-    a day in ``zone``; relative paths start at ``folder``.
+    """Reads the inventory's list. ``systems`` are connections that several checks share, ``assumed`` those that the
+    inventory does not name; a waiver's date is a day in ``zone``; relative paths start at ``folder``.
     """
 
     checks: Sequence[Check]
@@ -61,6 +62,7 @@ class Reader:
     zone: tzinfo
     validate: Validate
     folder: str = ""
+    assumed: Sequence[str] = ()
 
     def read(self, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Setting], list[str]]:
         """Return the setting of each check by its id, and everything that is wrong."""
@@ -82,16 +84,14 @@ class Reader:
 
     def _setting(self, check: Check, entry: Mapping[str, Any]) -> tuple[Setting, list[str]]:
         options, problems = self._options(check, entry.get("options") or {})
-        severity = entry.get("severity") or "stop"
+        severity = entry.get("severity") or check.severity
         if severity not in SEVERITIES:
             problems.append(f"severity {severity!r} is neither stop nor warn")
         waiver, unusable = _waiver(entry.get("waiver"), self.zone)
         attestation, unfit = _attestation(entry.get("attested"), check)
-        return Setting(options, severity, bool(entry.get("required")), waiver, attestation), [
-            *problems,
-            *unusable,
-            *unfit,
-        ]
+        assumed = check.system in self.assumed and not entry.get("options")
+        setting = Setting(options, severity, bool(entry.get("required")), waiver, attestation, assumed)
+        return setting, [*problems, *unusable, *unfit]
 
     def _options(self, check: Check, own: Options) -> tuple[dict[str, Any], list[str]]:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]

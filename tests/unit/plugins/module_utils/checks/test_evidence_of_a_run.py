@@ -73,6 +73,25 @@ def test_a_fresh_backup_and_one_that_was_restored_pass(backups: list[dict[str, A
     assert answer.facts["newest"]["name"] == "new"
 
 
+def test_before_the_first_deploy_there_is_no_backup_to_ask_for() -> None:
+    assert ask(backup, backups=[], live=False).outcome == "not_applicable"
+    assert ask(backup, backups=[stored()], live=False).outcome == "passed", "one that is there is judged"
+
+
+def test_a_backup_of_the_deploy_itself_is_the_newest() -> None:
+    answer = ask(backup, backups=[OLD], deploy_creates=True)
+    assert (answer.outcome, answer.answered) == ("passed", "the deploy creates a backup; old was restored")
+    never = ask(backup, backups=[stored("old", proof="checksum")], deploy_creates=True)
+    assert (never.outcome, never.answered) == ("failed", "no backup was restored for a try within 31 days")
+    assert ask(backup, backups=[], deploy_creates=True, deploy_proves=True).outcome == "passed"
+
+
+def test_a_shop_that_wants_no_proof_is_asked_for_a_fresh_backup_alone() -> None:
+    given = {"proof": "none", "restored_days": 0}
+    assert ask(backup, backups=[stored(proof="none")], **given).outcome == "passed"
+    assert ask(backup, backups=[stored(at="2026-03-01T02:00:00+00:00")], **given).outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

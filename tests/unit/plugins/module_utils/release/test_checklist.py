@@ -13,7 +13,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.checks.check im
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.register import CHECKS
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.settings import Reader
 from ansible_collections.storefront.runbook.plugins.module_utils.core.options import validated
-from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist import Seen, refusal, saved, systems
+from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist import refusal, saved
+from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist_systems import Seen, systems
 
 ALL = ["database", "backend", "frontend", "edge"]
 LIVE = {"live": {"id": "1", "release": "v1.0.0"}, "candidates": [], "variables": [{"name": "A", "digest": "x"}]}
@@ -25,7 +26,7 @@ WHOLE: dict[str, Any] = {
     **{"frontend_root_directory": "apps/frontend", "staged_url": "https://staged.example"},
 }
 RUN: dict[str, Any] = {
-    "store": {"store": "s3://shop", "store_region": "", "store_is_shared": False},
+    "store": {"store": "s3://shop", "store_region": "", "store_is_shared": None},
     "sentry": {"token": "st", "organization": "acme", "url": ""},
     "thread": {"channel": "C1", "ts": "1767225600.000100"},
 }
@@ -48,18 +49,71 @@ def test_the_inventory_configures_what_it_knows() -> None:
 def test_each_option_is_one_of_a_check() -> None:
     """So that nothing that a run knows is refused as an option that there is not."""
     given = {"staging": {"staging_url": "postgresql://staging"}, "dashboards": {}}
-    more = {"maintenance": True, "allow_plain_http": True, "slack_channel": "C1", "asked": ["C5"]}
+    more = {"maintenance": True, "allow_plain_http": True, "slack_channel": "C1"}
     more |= {"store": {"store": "s3://bucket/shop"}, "links": [{"name": "Sentry", "url": "https://sentry.example"}]}
     found = systems(Seen(**{**WHOLE, "given": given, **more}))
     _settings, problems = Reader(CHECKS, found, Context(), ZoneInfo("UTC"), validated).read([])
     assert problems == []
 
 
-def test_the_baseline_of_dashboards_is_taken_where_they_are_named() -> None:
-    assert "dashboards" not in systems(Seen(**{**WHOLE, **RUN}))
-    found = systems(Seen(**{**WHOLE, **RUN, "given": {"dashboards": {}}}))["dashboards"]
+def test_the_baseline_of_dashboards_is_taken() -> None:
+    found = systems(Seen(**{**WHOLE, **RUN}))["dashboards"]
     assert found["probes"] == ["https://shop.example/"]
     assert (found["sentry_token"], found["sentry_organization"]) == ("st", "acme")
+    assert "probes" not in systems(Seen(**{**WHOLE, **RUN, "broken": True}))["dashboards"], "it may be broken"
+    assert systems(Seen(**{**WHOLE, "backend": [], "frontend": {}}))["dashboards"]["live"] is False
+
+
+def test_the_files_and_the_packages_of_the_release_are_scanned() -> None:
+    found = systems(Seen(**WHOLE))
+    assert found["secrets"]["folders"] == ["."]
+    assert found["dependencies"]["folders"] == ["apps/backend", "apps/frontend"]
+    assert systems(Seen(**{**WHOLE, "surfaces": ["frontend"], "backend": []}))["dependencies"]["folders"] == [
+        "apps/frontend"
+    ]
+    single = {**WHOLE, "backend_root_directory": "", "frontend_root_directory": ""}
+    assert systems(Seen(**single))["dependencies"]["folders"] == ["."]
+    off = {"secrets": {"folders": []}, "dependencies": {"folders": []}, "lighthouse": {"thresholds": {}}}
+    left = systems(Seen(**{**WHOLE, "given": off}))
+    assert [left["secrets"]["folders"], left["dependencies"]["folders"], left["lighthouse"]["thresholds"]] == [[], [], {}]
+
+
+def test_lighthouse_asks_for_more_than_90_in_each_category() -> None:
+    found = systems(Seen(**WHOLE))["lighthouse"]
+    assert found["thresholds"] == {"performance": 90, "accessibility": 90, "best-practices": 90, "seo": 90}
+    assert found["url"] == "https://staged.example"
+    assert "url" not in systems(Seen(**{**WHOLE, "staged_url": ""}))["lighthouse"], "it is due later"
+    assert "lighthouse" not in systems(Seen(**{**WHOLE, "surfaces": ["backend"]}))
+
+
+def test_pages_ask_the_api_where_it_has_an_origin_of_its_own() -> None:
+    health = {"health_url": "/health"}
+    assert systems(Seen(**WHOLE, **health))["edge"]["cors_url"] == "https://api.shop.example:8443/health"
+    assert "cors_url" not in systems(Seen(**{**WHOLE, "backend_url": "https://shop.example/api"}))["edge"]
+    assert "cors_url" not in systems(Seen(**WHOLE, **health, broken=True))["edge"]
+    given = {"edge": {"rate_limit_url": "/api/auth/login", "cors_url": "https://other.example/"}}
+    edge = systems(Seen(**{**WHOLE, "given": given}))["edge"]
+    assert edge["rate_limit_url"] == "https://api.shop.example:8443/api/auth/login", "a path is one of the API"
+    assert edge["cors_url"] == "https://other.example/"
+
+
+@pytest.mark.parametrize(
+    ("backup", "expected"),
+    [
+        ({"ours": True, "backs_up": True, "proof_max_age": 26}, {"deploy_creates": True}),
+        ({"ours": True, "proves": True, "proof_max_age": 26}, {"deploy_proves": True}),
+        ({"ours": True, "proof_max_age": 0}, {"proof": "none", "restored_days": 0}),
+    ],
+)
+def test_backups_are_asked_about_as_the_deploy_protects_the_database(backup: Any, expected: Any) -> None:
+    assert systems(Seen(**{**WHOLE, **RUN, "backup": backup}))["backups"] == {"store": "s3://shop", **expected}
+
+
+def test_backups_of_others_and_a_run_without_the_database_are_not_asked_about() -> None:
+    assert "backups" not in systems(Seen(**{**WHOLE, **RUN, "backup": {"ours": False}}))
+    assert "backups" not in systems(Seen(**{**WHOLE, **RUN, "surfaces": ["frontend"]}))
+    named = {"backup": {"ours": False}, "given": {"backups": {}}}
+    assert systems(Seen(**{**WHOLE, **RUN, **named}))["backups"]["store"] == "s3://shop", "unless they are named"
 
 
 def test_the_inventory_s_own_options_win() -> None:
@@ -104,14 +158,6 @@ def test_a_first_deploy_has_no_live_site() -> None:
     assert "live" not in systems(Seen(**WHOLE))["edge"]
 
 
-def test_backups_are_asked_for_where_the_inventory_says_so() -> None:
-    store = {"store": "s3://bucket/shop", "store_region": ""}
-    assert "backups" not in systems(Seen(**{**WHOLE, "store": store}))
-    ways: list[dict[str, Any]] = [{"asked": ["C5"]}, {"asked": ["backup"]}, {"given": {"backups": {}}}]
-    for more in ways:
-        assert systems(Seen(**{**WHOLE, "store": store, **more}))["backups"] == {"store": "s3://bucket/shop"}
-
-
 def test_the_message_of_a_run_is_due_at_the_gate_and_known_afterwards() -> None:
     slack = {"slack_channel": "C1"}
     assert "notifications" not in systems(Seen(**WHOLE))
@@ -123,7 +169,7 @@ def test_the_message_of_a_run_is_due_at_the_gate_and_known_afterwards() -> None:
 
 def test_the_dashboards_are_those_of_the_notifications() -> None:
     links = [{"name": "Sentry", "url": "https://sentry.example"}]
-    assert systems(Seen(**WHOLE, links=links))["dashboards"] == {"links": {"Sentry": "https://sentry.example"}}
+    assert systems(Seen(**WHOLE, links=links))["dashboards"]["links"] == {"Sentry": "https://sentry.example"}
 
 
 # Refusals
