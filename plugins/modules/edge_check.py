@@ -220,11 +220,11 @@ problems:
   type: list
   elements: str
 unconfigured:
-  description: What the checks lack that are not configured. Those that lack the same are in one line.
+  description: What each check that is not configured lacks. Checks that lack the same share a line.
   returned: success or a no
   type: list
   elements: str
-  sample: ["C1, C2, C12 not configured: set api_token and repository of github"]
+  sample: ["C1, C2, C12: set api_token and repository of github"]
 due:
   description: The later points at which checks are due.
   returned: success or a no

@@ -41,9 +41,7 @@ def wrap(payload: bytes, signing_key: str | None, namespace: str = NAMESPACE) ->
 
 def sign(payload: bytes, signing_key: str, namespace: str = NAMESPACE) -> dict[str, str]:
     """Sign with a private key, or with the public one of a key that ssh-agent has. Raises ConfigError."""
-    path = Path(signing_key).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"There is no signing key at {path}. Correct signing_key.", code="no_signing_key")
+    path = _file(signing_key)
     made = run(
         ["ssh-keygen", "-Y", "sign", "-q", "-f", str(path), "-n", namespace],
         stdin=encoded(payload),
@@ -61,11 +59,23 @@ def sign(payload: bytes, signing_key: str, namespace: str = NAMESPACE) -> dict[s
     return {"keyid": shown[1] if len(shown) > 1 else "", "sig": base64.b64encode(made.stdout.encode()).decode()}
 
 
-def public_key(signing_key: str) -> str:
-    """Return the public key that belongs to a key file: its type and its base64. Raises ConfigError."""
+def _file(signing_key: str, what: str = "signing key") -> Path:
+    """Return the file of a key. Raises ConfigError, which never shows the key itself."""
+    if "\n" in signing_key or "-----" in signing_key:
+        raise ConfigError(
+            "signing_key holds a key, and not the path of its file. Write the key to a file that only its owner can"
+            " read, and replace the key, since it may be in a log by now.",
+            code="no_signing_key",
+        )
     path = Path(signing_key).expanduser()
     if not path.is_file():
-        raise ConfigError(f"There is no key at {path}. Correct signing_key.", code="no_signing_key")
+        raise ConfigError(f"There is no {what} at {path}. Correct signing_key.", code="no_signing_key")
+    return path
+
+
+def public_key(signing_key: str) -> str:
+    """Return the public key that belongs to a key file: its type and its base64. Raises ConfigError."""
+    path = _file(signing_key, "key")
     beside = path if path.suffix == ".pub" else Path(f"{path}.pub")
     if beside.is_file():
         words = beside.read_text(errors="replace").split()

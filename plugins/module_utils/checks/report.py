@@ -38,12 +38,12 @@ def summary(judged: Sequence[Judged], now: datetime) -> str:
 
 
 def unconfigured(judged: Sequence[Judged]) -> list[str]:
-    """Return what each check that is not configured lacks; checks that lack the same are in one line."""
+    """Return what each check that is not configured lacks. Checks that lack the same share a line."""
     lacking: dict[str, list[str]] = {}
     for one in judged:
         if one.answer.outcome == NOT_CONFIGURED:
             lacking.setdefault(one.answer.answered, []).append(one.check.id)
-    return [f"{', '.join(ids)} not configured: {what}" for what, ids in lacking.items()]
+    return [f"{', '.join(ids)}: {what}" for what, ids in lacking.items()]
 
 
 def _settled(one: Judged, now: datetime) -> str:

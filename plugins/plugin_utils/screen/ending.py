@@ -35,7 +35,8 @@ def lines(run: State, bad: bool) -> list[Line]:
     parts = [Line(), Line(first, colour=colour), *more]
     if outcome not in ("go", "checked", "incomplete", "lost", "failed", ""):
         parts += _live(run)
-    parts += [Line(one_line(note), "open", colour=ATTENTION) for note in _notes(run)[:_NOTES]]
+    parts += [Line(one_line(note), "open", colour=ATTENTION) for note in _listed(run, "notes")[:_NOTES]]
+    parts += [Line(one_line(what), "not asked") for what in _listed(run, "not_asked")]
     parts += _next(run, outcome, good)
     return [*parts, *_more(run, good)]
 
@@ -82,9 +83,9 @@ def _named(was: Mapping[str, Any]) -> str:
     return str(was.get("release") or was.get("id") or "nothing")
 
 
-def _notes(run: State) -> list[str]:
-    notes = run.report.get("notes")
-    return [str(note) for note in notes] if isinstance(notes, list) else []
+def _listed(run: State, name: str) -> list[str]:
+    found = run.report.get(name)
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def _next(run: State, outcome: str, good: bool) -> list[Line]:

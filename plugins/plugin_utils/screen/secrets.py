@@ -18,7 +18,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _HARMLESS = re.compile(
-    r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_",
+    r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_"
+    r"|^(preflight_signing|approval)_key$",  # both are files
     re.IGNORECASE,
 )
 _ANSIBLE = re.compile(r"^ansible_.*(pass|password|private_key)$", re.IGNORECASE)

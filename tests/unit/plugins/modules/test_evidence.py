@@ -242,6 +242,7 @@ def test_there_may_be_none(store: dict[str, Any]) -> None:
         ({"answers": []}, "Give its answers as they are"),
         ({"commit": "v1.1.0"}, "full SHA"),
         ({"signing_key": "/nowhere/key"}, "There is no signing key"),
+        ({"signing_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl"}, "holds a key, and not the path of its file"),
     ],
 )
 def test_what_is_no_evidence_is_not_recorded(store: dict[str, Any], params: dict[str, Any], said: str) -> None:
@@ -255,6 +256,8 @@ def test_a_key_that_cannot_sign_is_reported(store: dict[str, Any], tmp_path: Pat
     assert "could not sign" in record(store, signing_key=str(tmp_path / "locked"))["msg"]
     (tmp_path / "no-key").write_text("hello")
     assert "could not sign" in record(store, signing_key=str(tmp_path / "no-key"))["msg"]
+    tried = record(store, signing_key=str(tmp_path / "locked"), _ansible_check_mode=True)
+    assert "could not sign" in tried["msg"], "a preflight tries it"
 
 
 def test_signatures_need_to_be_of_somebody(store: dict[str, Any]) -> None:

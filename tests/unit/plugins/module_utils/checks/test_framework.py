@@ -88,6 +88,41 @@ def test_what_has_no_answer_stops_nothing(answer: Any) -> None:
     assert run(check("C1", answer))["verdict"] == "go"
 
 
+def test_what_is_not_configured_is_listed_with_what_it_lacks() -> None:
+    lacks = not_configured("set api_token and repository of github")
+    result = run(check("C1", lacks), check("C2", lacks), check("C3", not_configured("set staging_url")))
+    assert result["summary"] == "0 passed, 3 not configured (C1, C2, C3)"
+    assert result["unconfigured"] == ["C1, C2: set api_token and repository of github", "C3: set staging_url"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"assumed": ["scans"]}, ("not_configured", "go")),
+        ({}, ("passed", "go")),
+        ({"assumed": ["others"]}, ("passed", "go")),
+        ({"assumed": ["scans"], "entries": [{"id": "C1", "options": {"limit": 4}}]}, ("passed", "go")),
+        ({"assumed": ["scans"], "entries": [{"id": "C1", "required": True}]}, ("failed", "no_go")),
+    ],
+)
+def test_a_program_that_is_not_installed_leaves_a_check_that_nobody_named_unconfigured(
+    wanted: Any, expected: tuple[str, str]
+) -> None:
+    one = check("C1", passed("asked"), system="scans", lacking=lambda options: "install it")
+    assert outcome(run(one, **wanted)) == expected
+
+
+def test_a_check_of_a_later_point_lacks_its_program_at_the_gate_already() -> None:
+    one = check("C1", passed("asked"), system="scans", lacking=lambda options: "install it", point="staged")
+    assert outcome(run(one, assumed=["scans"])) == ("not_configured", "go")
+
+
+def test_a_check_that_only_observes_warns_unless_the_inventory_says_otherwise() -> None:
+    observer = check("C8", failed("it is broken"), severity="warn")
+    assert outcome(run(observer)) == ("failed", "go")
+    assert outcome(run(observer, entries=[{"id": "C8", "severity": "stop"}])) == ("failed", "no_go")
+
+
 def test_a_required_check_that_is_not_configured_fails() -> None:
     result = run(check("C1", not_configured("set x")), entries=[{"id": "C1", "required": True}])
     assert outcome(result) == ("failed", "no_go")
