@@ -106,6 +106,19 @@ options:
         caller, so that the clean-up of a run finds what a killed one has left.
     type: str
     default: run
+  clean_callers:
+    description:
+      - Other callers, such as V(deploy). The clean-up also removes what a killed run of theirs has left, unless
+        somebody holds the deploy lease in O(store).
+    type: list
+    elements: str
+    default: []
+  public_sites:
+    description:
+      - URL at which customers see a site whose URL in O(sites) is that of a staged build. A browser shows the staged
+        pages at this URL, so that the API accepts their requests as it does those of the public site.
+    type: dict
+    default: {}
   variables:
     description:
       - Values for all journeys. One may use C(${run}), C(${place}), C(${caller}), a secret or a variable before it.
@@ -270,9 +283,12 @@ from ..module_utils.core.options import lease_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import nothing
 from ..module_utils.release.lease import guard
+from ..module_utils.release.lease_document import obstacle, read
+from ..module_utils.release.store_clock import compare
 from ..module_utils.site.journey_options import hidden, runner_of, selected, summary_of, world_of
 from ..module_utils.site.journey_queries import LIBRARIES
 from ..module_utils.site.journey_reader import journeys_of
+from ..module_utils.store.open import open_store
 
 
 def argument_spec() -> dict[str, Any]:
@@ -288,6 +304,8 @@ def argument_spec() -> dict[str, Any]:
         "hosts": {"type": "list", "elements": "str", "default": []},
         "place": {"type": "str"},
         "caller": {"type": "str", "default": "run"},
+        "clean_callers": {"type": "list", "elements": "str", "default": []},
+        "public_sites": {"type": "dict", "default": {}},
         "variables": {"type": "dict", "default": {}},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "headers": {"type": "dict", "default": {}, "no_log": True},
@@ -318,7 +336,7 @@ def plan(params: dict[str, Any], client: Walk) -> Plan:
     wanted, skipped = selected(journeys, params)
     if client.runtime.check_mode:
         return Plan(before={}, after={}, result={"summary": f"{len(journeys)} journeys are right. None was run."})
-    runner = runner_of(params, world, client.runtime.heartbeat)
+    runner = runner_of(params, world, client.runtime.heartbeat, also_cleaned(params))
     reports = [runner.run(journey) for journey in wanted]
     passed = all(report["outcome"] == "passed" for report in reports)
     found: dict[str, Any] = {
@@ -332,6 +350,15 @@ def plan(params: dict[str, Any], client: Walk) -> Plan:
         error.result = found
         raise error
     return Plan(before={}, after={}, result=found)
+
+
+def also_cleaned(params: dict[str, Any]) -> list[str]:
+    """Return the callers in clean_callers if no run of theirs can be under way: nobody holds the deploy lease."""
+    if not (params["clean_callers"] and params["store"]):
+        return []
+    store = open_store(params)
+    lease = read(store)
+    return [] if lease and obstacle(lease[0], store, compare(store)()) else params["clean_callers"]
 
 
 def main() -> None:

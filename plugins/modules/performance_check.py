@@ -14,7 +14,8 @@ author:
   - Contributors to storefront.runbook (@storefront)
 description:
   - Requests each URL several times and compares the percentiles of its times with a budget and with a baseline.
-  - Reports the hit rate of Cloudflare's cache.
+  - Reports the hit rate of Cloudflare's cache, by the header C(cf-cache-status) of its own requests and, with O(edge),
+    by Cloudflare's analytics of all visitors.
   - With O(database_url) it reads C(pg_stat_statements) before and after the requests. A statement that ran more often
     than O(calls_per_request) for each request is reported as a suspect of N+1 queries. Other visitors count as well.
   - Without the extension, the reason is in RV(unavailable) and the rest is measured.
@@ -69,9 +70,15 @@ options:
       - Percentage by which p50 and p95 may exceed the baseline. Differences up to 20 ms are ignored.
     type: float
     default: 50.0
+  edge:
+    description:
+      - Result of M(storefront.runbook.cf_info), whose statistics are those since the last measurement.
+    type: dict
+    default: {}
   hit_rate:
     description:
       - Minimum part of the answers that Cloudflare's cache gives, from 0 to 1. Without it the rate is only reported.
+      - The rate in O(edge) is judged where it is known, and otherwise that of the module's own requests.
     type: float
   database_url:
     description:
@@ -126,7 +133,8 @@ passed:
   type: bool
   sample: true
 measured:
-  description: Percentiles in milliseconds and the number of samples by target, and the hit rate as C(hit_rate).
+  description: Percentiles in milliseconds and the number of samples by target, the hit rate of these requests as
+    C(hit_rate), and what Cloudflare counted as C(edge).
   returned: always
   type: dict
   sample: {"targets": {"homepage": {"p50": 12, "p95": 18, "max": 20, "samples": 20}}, "hit_rate": 0.95}
@@ -192,7 +200,17 @@ from ..module_utils.postgres.statements import slow_queries
 from ..module_utils.site.journey_names import text
 from ..module_utils.site.journey_options import world_of
 from ..module_utils.site.journey_sender import Sender
-from ..module_utils.site.performance import Meter, Target, budget_of, judge_statements, over_budget, slower, summary
+from ..module_utils.site.performance import (
+    Meter,
+    Target,
+    budget_of,
+    counted_at_the_edge,
+    judge_statements,
+    over_budget,
+    slower,
+    summary,
+    too_few_hits,
+)
 
 LISTED = 50  # statements
 
@@ -208,6 +226,7 @@ def argument_spec() -> dict[str, Any]:
         "budget": {"type": "dict", "default": {}},
         "baseline": {"type": "dict", "default": {}},
         "slower_percent": {"type": "float", "default": 50.0},
+        "edge": {"type": "dict", "default": {}},
         "hit_rate": {"type": "float"},
         "database_url": {"type": "str", "no_log": True},
         "calls_per_request": {"type": "float", "default": 5.0},
@@ -251,15 +270,16 @@ def plan(params: dict[str, Any], client: Meter) -> Plan:
             problems += over_budget(target.name, measured[target.name], target.budget)
             known = before.get(target.name) or {}
             problems += slower(target.name, measured[target.name], known, params["slower_percent"])
-    rate = client.hit_rate()
-    if params["hit_rate"] is not None and rate is not None and rate < params["hit_rate"]:
-        problems.append(f"the cache gave {rate:.0%} of the answers, and {params['hit_rate']:.0%} are expected")
+    rate, (edge, absent) = client.hit_rate(), counted_at_the_edge(params["edge"])
+    problems += too_few_hits(rate, edge, params["hit_rate"])
+    unavailable |= {"edge": absent} if absent else {}
+    unavailable |= {} if rate is not None else {"hit_rate": "No answer has the header cf-cache-status of a cache."}
     limits = {"most_calls": params["calls_per_request"], "slow_ms": params["slow_query_ms"]}
     suspects, slow = judge_statements(statements or [], client.asked, **limits)
     problems += slow
     found: dict[str, Any] = {
         **{"passed": not problems, "problems": problems, "suspects": suspects, "slow_queries": statements},
-        **{"measured": {"targets": measured, "hit_rate": rate}, "unavailable": unavailable},
+        **{"measured": {"targets": measured, "hit_rate": rate, "edge": edge}, "unavailable": unavailable},
     }
     found["summary"] = summary(found, len(targets), params["baseline"])
     if problems and params["require"] == "passed":

@@ -53,6 +53,12 @@ options:
       - How the verification ended.
     type: str
     choices: [passed, failed]
+  failing:
+    description:
+      - Steps that fail, among them those that failed before and did not run now.
+    type: list
+    elements: str
+    default: []
   notified:
     description:
       - Whether the team was notified of the outcome, or needs no notification. Otherwise the next run notifies.
@@ -87,10 +93,12 @@ token:
   type: str
   sample: 0b2f6c1e-5a5c-4f37-9d1e-7d2f0c1a9b11
 last:
-  description: The last outcome, with C(outcome), C(since), C(notified) and C(measured). Empty before the first.
+  description: The last outcome, with C(outcome), C(since), C(failing), C(notified) and C(measured). Empty before the
+    first.
   returned: success
   type: dict
-  sample: {"outcome": "passed", "since": "2026-03-01T10:00:00+00:00", "notified": true, "measured": {}}
+  sample:
+    {"outcome": "passed", "since": "2026-03-01T10:00:00+00:00", "failing": [], "notified": true, "measured": {}}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -125,6 +133,7 @@ def argument_spec() -> dict[str, Any]:
         "token": {"type": "str", "no_log": False},
         "ttl": {"type": "float", "default": 1800.0},
         "outcome": {"type": "str", "choices": ["passed", "failed"]},
+        "failing": {"type": "list", "elements": "str", "default": []},
         "notified": {"type": "bool", "default": True},
         "measured": {"type": "dict", "default": {}},
         **store_options(),
@@ -145,7 +154,7 @@ def plan(params: dict[str, Any], store: Any) -> Plan:
         return {"token": take(store, params["ttl"]), "changed": False}
 
     def recorded() -> dict[str, Any]:
-        state = record(store, params["outcome"], notified=params["notified"], measured=params["measured"])
+        state = record(store, params["outcome"], **{key: params[key] for key in ("notified", "measured", "failing")})
         if params["token"]:
             give_back(store, params["token"])
         return {"last": state, "changed": before.get("outcome") != state["outcome"]}

@@ -70,6 +70,7 @@ class Context:
         self._saved = self.folder / "state.json"
         self.workers: dict[str, dict[str, Any]] = self.saved().get("workers", {})  # the account's scripts at Cloudflare
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self.payments: dict[str, Any] = self.saved().get("payments", {})  # of the account at Stripe
         self.team: str = self.saved().get("team") or identifier("team_")
 
     def saved(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class Context:
         return read(self._saved) or {}
 
     def save(self) -> None:
-        saved = {"team": self.team, "workers": self.workers, "storefronts": self.storefronts}
+        saved = {"team": self.team, "workers": self.workers, "payments": self.payments, "storefronts": self.storefronts}
         write(self._saved, saved, compact=True)
 
     def spawn(self, storefront: str, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

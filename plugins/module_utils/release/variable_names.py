@@ -428,7 +428,9 @@ OWN = (
     "verify_silent",
     "verify_sites",
     "verify_staged",
+    "verify_state",
     "verify_turn",
+    "verify_wrong",
 )
 # What is chosen for one run, and by which playbooks it is read.
 RUN = {

@@ -8,25 +8,53 @@ the last run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .spelling import suggestion
 
 STEPS = ("frontend", "backend", "database", "performance", "uat")
 TITLES = {"uat": "journeys of customers"}
+EVERY_TAG = ("all", "tagged", "untagged", "always", "never")  # Ansible's own
 
 
-def steps(asked: str | Sequence[str] | None) -> list[str]:
-    """Return the steps to run, in their order; all where none is asked for. Raises ValueError for an unknown one."""
-    words = asked.split(",") if isinstance(asked, str) else list(asked or STEPS)
-    named = [str(word).strip() for word in words if str(word).strip()]
-    for word in named:
-        if word not in STEPS:
-            raise ValueError(
-                f"verify names {word!r}, which is no step of the verification{suggestion(word, STEPS)}. Use"
-                f" {', '.join(STEPS)}."
-            )
-    return [step for step in STEPS if step in (named or STEPS)]
+def steps(asked: str | Sequence[str] | None, tags: Sequence[str] = ("all",), skipped: Sequence[str] = ()) -> list[str]:
+    """Return the steps to run, in their order: those that are ``asked`` for, all without it, as far as --tags and
+    --skip-tags choose them. Raises ValueError for what ``steps_problem`` returns.
+    """
+    if problem := steps_problem(asked, tags, skipped):
+        raise ValueError(problem)
+    return _chosen(_named(asked), tags, skipped)
+
+
+def steps_problem(
+    asked: str | Sequence[str] | None, tags: Sequence[str] = ("all",), skipped: Sequence[str] = ()
+) -> str:
+    """Return what is wrong with the steps that a run names: an unknown one, or none at all; empty where all is well."""
+    named, every = _named(asked), f"The steps are {', '.join(STEPS)}."
+    for source, known, given in (("verify", STEPS, named), ("--tags", (*STEPS, *EVERY_TAG), tags)):
+        for word in given:
+            if word not in known:
+                near = suggestion(word, STEPS) or "."
+                return f"{source} names {word!r}, which is no step of the verification{near} {every}"
+    if not named:
+        return f"verify is empty, so nothing would be verified. Leave it out to verify everything. {every}"
+    if not _chosen(named, tags, skipped):
+        return f"--tags and --skip-tags leave none of {', '.join(named)}, so nothing would be verified. {every}"
+    return ""
+
+
+def _named(asked: str | Sequence[str] | None) -> list[str]:
+    words = asked.split(",") if isinstance(asked, str) else list(STEPS if asked is None else asked)
+    return [str(word).strip() for word in words if str(word).strip()]
+
+
+def _chosen(named: Sequence[str], tags: Sequence[str], skipped: Sequence[str]) -> list[str]:
+    return [step for step in STEPS if step in named and _has(tags, step) and not _has(skipped, step)]
+
+
+def _has(tags: Sequence[str], step: str) -> bool:
+    return bool({step, "all", "tagged"}.intersection(tags))
 
 
 def result(task: Mapping[str, Any], good: str, option: str = "") -> dict[str, Any]:
@@ -41,13 +69,26 @@ def result(task: Mapping[str, Any], good: str, option: str = "") -> dict[str, An
     return {"state": "passed" if task[good] else "failed", "summary": summary}
 
 
+def past_the_cache(checks: Sequence[Mapping[str, Any]], mark: str) -> list[dict[str, Any]]:
+    """Return the checks, and the first page that reports its release once more under an address that no cache knows.
+
+    Where every cached page is old, they agree with each other, and only the origin shows it.
+    """
+    fresh = [
+        {**check, "name": f"{check['name']} past the cache", "url": f"{url}{'&' if '?' in url else '?'}verify={mark}"}
+        for check in checks
+        if (url := str(check["url"])) and check.get("release") and check.get("method", "GET") in (None, "GET")
+    ]
+    return [*map(dict, checks), *fresh[:1]]
+
+
 def mixed_releases(checks: Sequence[Mapping[str, Any]]) -> str:
     """Return what to do when the pages of one site report different releases; empty when they agree."""
     found = {str(check["name"]): str(check["release"]) for check in checks if check.get("release")}
     if len(set(found.values())) < 2:
         return ""
     listed = ", ".join(f"{name} {release}" for name, release in found.items())
-    return f"The pages serve different releases ({listed}), so some come from a cache. Purge the edge."
+    return f"The pages serve different releases ({listed}), so some are old pages from a cache. Purge the edge."
 
 
 def results_of(parts: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -96,6 +137,17 @@ def targets(urls: Mapping[str, str], checks: Mapping[str, Sequence[Mapping[str, 
     ]
 
 
+def edge_window(baseline: Mapping[str, Any], now: float) -> int:
+    """Return how many seconds back Cloudflare's requests are counted: to the last measurement, at most a day, and an
+    hour without one. ``now`` is in seconds since 1970. Cloudflare's counts lag, so the shortest window is a minute.
+    """
+    try:
+        last = datetime.fromisoformat(str((baseline.get("edge") or {})["until"])).timestamp()
+    except (KeyError, ValueError):
+        return 3600
+    return round(min(max(now - last, 60), 86_400))
+
+
 def lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a line for each step that ran, and what did not pass below it."""
     found = []
@@ -115,15 +167,36 @@ def verdict(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join([f"The verification failed: {', '.join(TITLES.get(step, step) for step in failed)}.", *details])
 
 
-def change(before: Mapping[str, Any] | None, failed: str, storefront: str) -> str:
+def state(
+    before: Mapping[str, Any] | None,
+    failed: str,
+    results: Mapping[str, Mapping[str, Any]],
+    chosen: Sequence[str],
+) -> dict[str, Any]:
+    """Return {outcome, failing}: the steps that fail, among them those that failed before and did not run now.
+
+    A run that ended early fails for the steps that it did not come to as well, unless one of them is known to fail.
+    """
+    wrong = {step for step, ended in results.items() if ended["state"] == "failed"}
+    if failed and not wrong:
+        wrong = set(chosen) - set(results) or set(chosen)
+    open_before = set((before or {}).get("failing") or []) - set(chosen)
+    failing = [step for step in STEPS if step in wrong | open_before]
+    return {"outcome": "failed" if failed or failing else "passed", "failing": failing}
+
+
+def change(before: Mapping[str, Any] | None, failed: str, storefront: str, now: Mapping[str, Any]) -> str:
     """Return the message for a storefront whose state has changed since the last notification; empty where it has not.
 
-    ``before`` is {outcome, notified}: an outcome whose message was not delivered counts as not notified.
+    ``before`` is the last state with ``notified``: one whose message was not delivered counts as not notified. ``now``
+    is the state of this run. A step that did not fail before is a change, too.
     """
-    outcome = "failed" if failed else "passed"
     known = dict(before or {"outcome": "passed", "notified": True})
-    if known.get("outcome") == outcome and known.get("notified"):
+    same = known.get("outcome") == now["outcome"]
+    more = set(now["failing"]) - set(known.get("failing") or now["failing"])
+    if same and not more and known.get("notified"):
         return ""
-    if outcome == "failed":
-        return f"{storefront}: {failed}"
-    return f"{storefront}: the verification passes again."
+    if now["outcome"] == "passed":
+        return f"{storefront}: the verification passes again."
+    left = ", ".join(TITLES.get(step, step) for step in now["failing"])
+    return f"{storefront}: {failed or f'the verification still fails: {left}.'}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import ConfigError, LeaseHeld
@@ -33,6 +33,7 @@ STATE_SHAPE = {
     "since": documents.time,
     "notified": bool,
     "measured": dict,
+    "failing?": [str],
 }
 
 
@@ -67,14 +68,18 @@ def last(store: Store) -> dict[str, Any]:
     return _read(store, STATE, STATE_SHAPE)[0] or {}
 
 
-def record(store: Store, outcome: str, *, notified: bool, measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Record an outcome. ``since`` stays while the outcome does, and measurements of a failed run replace none."""
+def record(
+    store: Store, outcome: str, *, notified: bool, measured: Mapping[str, Any], failing: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Record an outcome and the steps that fail. ``since`` stays while the outcome does, and measurements of a failed
+    run replace none.
+    """
     before, etag = _read(store, STATE, STATE_SHAPE)
     now = iso(compare(store)())
     same = bool(before and before["outcome"] == outcome)
     kept = dict(measured) if outcome == "passed" and measured else before["measured"] if before else {}
     since = before["since"] if before and same else now
-    state = {"outcome": outcome, "since": since, "notified": notified, "measured": kept}
+    state = {"outcome": outcome, "since": since, "notified": notified, "measured": kept, "failing": list(failing)}
     _written(store, STATE, state, etag)
     return state
 

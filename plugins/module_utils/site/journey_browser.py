@@ -12,6 +12,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,9 @@ def browse(
         except Error as error:
             raise StepFailed(NEED, f"{browser_program} did not start: {_line(error)}") from None
         with browser:
-            page = browser.new_page()
+            page = browser.new_page(service_workers="block")  # their requests would bypass the route
             page.set_default_timeout(sender.timeout * 1000)
-            page.route("**/*", lambda route: _with_headers(route, sender))
+            page.route("**/*", lambda route: _send(route, sender))
             for action in step.actions:
                 try:
                     _act(page, action, step.request.site, sender, values)
@@ -59,19 +60,32 @@ def browse(
     return round((time.monotonic() - began) * 1000)
 
 
-def _with_headers(route: Any, sender: Sender) -> None:
-    """Let a request go, with the secret headers where it goes to a site."""
-    sites = {origin(site) for site in sender.world.sites.values()}
-    if sender.headers and origin(route.request.url) in sites:
-        route.continue_(headers={**route.request.headers, **{name.lower(): v for name, v in sender.headers.items()}})
-    else:
-        route.continue_()
+def _send(route: Any, sender: Sender) -> None:
+    """Let a request go to the site that serves it, with the secret headers where that is one of the sites.
+
+    A staged build is shown at the public URL: its pages have another host than the browser asks.
+    """
+    from playwright.sync_api import Error
+
+    url, headers = sender.world.served(route.request.url), route.request.headers
+    if origin(url) in {origin(site) for site in sender.world.sites.values()}:
+        headers = {**headers, **{name.lower(): value for name, value in sender.headers.items()}}
+    if url == route.request.url:
+        route.continue_(headers=headers)
+        return
+    try:
+        answer = route.fetch(url=url, headers=headers, max_redirects=0, timeout=sender.timeout * 1000)
+        route.fulfill(response=answer)
+    except Error:
+        with suppress(Error):  # the page may be closed by now
+            route.abort()
 
 
 def _act(page: Any, action: Action, site: str, sender: Sender, values: Mapping[str, Any]) -> None:
     target, value = fill(action.target, values), fill(action.value, values)
     if action.kind == "open":
-        answer = page.goto(sender.address(Request(action.target, site), values), wait_until="load")
+        address = sender.address(Request(action.target, site), values)
+        answer = page.goto(sender.world.shown(address), wait_until="load")
         if answer is not None and answer.status >= 400:
             raise StepFailed("a page", f"status {answer.status}")
     elif action.kind == "fill":

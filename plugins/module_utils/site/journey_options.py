@@ -56,7 +56,8 @@ def world_of(params: Mapping[str, Any]) -> World:
         plain = [host for host in params["hosts"] if host.startswith("http://")] if params["secrets"] else []
         for address in [*sites.values(), *plain]:
             refuse_plain_http(address, "sites or hosts", "a secret of the journeys", params["allow_plain_http"])
-    return World(sites, params["hosts"], {*params["variables"], *params["secrets"]})
+    public = {str(name): _site(name, url) for name, url in (params.get("public_sites") or {}).items() if name in sites}
+    return World(sites, params["hosts"], {*params["variables"], *params["secrets"]}, public=public)
 
 
 def _site(name: Any, url: Any) -> str:
@@ -84,18 +85,26 @@ def selected(journeys: Sequence[Journey], params: Mapping[str, Any]) -> tuple[li
     return [one for one in here if one not in refused], reports
 
 
-def runner_of(params: Mapping[str, Any], world: World, tick: Callable[[], None]) -> Runner:
-    """Return what runs the journeys. ``tick`` renews the lease."""
-    from .journey_browser import browse
-
-    values: dict[str, Any] = {"run": params["run"] or secrets.token_hex(4), "caller": params["caller"]}
-    values |= {"place": params["place"] or "", **params["secrets"]}
+def values_of(params: Mapping[str, Any], run: str, caller: str) -> dict[str, Any]:
+    """Return the values that all journeys of a caller share."""
+    values: dict[str, Any] = {"run": run, "caller": caller, "place": params["place"] or "", **params["secrets"]}
     for name, value in params["variables"].items():
         values[name] = fill(value, values)
+    return values
+
+
+def runner_of(
+    params: Mapping[str, Any], world: World, tick: Callable[[], None], also_cleaned: Sequence[str] = ()
+) -> Runner:
+    """Return what runs the journeys. ``tick`` renews the lease, ``also_cleaned`` are other callers."""
+    from .journey_browser import browse
+
+    run = params["run"] or secrets.token_hex(4)
     masked = {text(value) for value in params["secrets"].values()} | set(hidden(params))
     return Runner(
         world,
-        values=values,
+        values=values_of(params, run, params["caller"]),
+        others=[values_of(params, run, caller) for caller in also_cleaned if caller != params["caller"]],
         secret=masked | {text(value) for value in params["headers"].values()},
         headers={str(name): text(value) for name, value in params["headers"].items()},
         timeout=params["timeout"],

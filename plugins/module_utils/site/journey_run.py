@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -33,11 +33,13 @@ Browse = Callable[[Step, Sender, Mapping[str, Any]], int]
 @dataclass
 class Runner:
     """Runs journeys one after the other. ``values`` are the variables, secrets among them; ``secret`` are the texts to
-    mask. ``browse`` runs the actions of a browser's step and returns their milliseconds.
+    mask. ``others`` are the values of other callers, whose test data the clean-up removes first. ``browse`` runs the
+    actions of a browser's step and returns their milliseconds.
     """
 
     world: World
     values: Mapping[str, Any] = field(default_factory=dict)
+    others: Sequence[Mapping[str, Any]] = ()
     secret: set[str] = field(default_factory=set)
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 10
@@ -77,10 +79,12 @@ class _Course:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
-        self.values = {**self.runner.values}
-        for name, value in self.journey.variables.items():
-            self.values[name] = fill(value, self.values)
-        failure = self._clean("before")
+        failure = None
+        for values in (*self.runner.others, self.runner.values):
+            self.values = {**values}
+            for name, value in self.journey.variables.items():
+                self.values[name] = fill(value, self.values)
+            failure = self._clean("before") or failure
         try:
             failure = failure or self._walk(self.journey.steps)
         finally:

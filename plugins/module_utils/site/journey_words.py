@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,13 +21,30 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 @dataclass(frozen=True)
 class World:
     """What journeys may refer to: the URLs of sites by their names, further hosts that may be asked, the names of
-    variables and secrets, and the places at which journeys run.
+    variables and secrets, and the places at which journeys run. ``public`` has the URLs of sites for a browser.
     """
 
     sites: Mapping[str, str]
     hosts: Collection[str] = ()
     names: Collection[str] = ()
     places: Collection[str] = ()
+    public: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self, url: str) -> str:
+        """Return the URL at which a browser shows a page of a site."""
+        return self._moved(url, self.sites, self.public)
+
+    def served(self, url: str) -> str:
+        """Return the URL that a browser's request is sent to."""
+        return self._moved(url, self.public, self.sites)
+
+    def _moved(self, url: str, old: Mapping[str, str], new: Mapping[str, str]) -> str:
+        """Return a URL of a site in ``old`` with its scheme and host in ``new``; another one as it is."""
+        for name in self.public:
+            if origin(url) == origin(old[name]):
+                there = urlsplit(new[name])
+                return urlsplit(url)._replace(scheme=there.scheme, netloc=there.netloc).geturl()
+        return url
 
     def allows(self, url: str) -> bool:
         return origin(url) in {*(origin(site) for site in self.sites.values()), *(map(declared, self.hosts))}

@@ -74,6 +74,36 @@ class Meter:
         return round(hits / known, 3) if known else None
 
 
+def counted_at_the_edge(told: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return {hit_rate, requests, since, until} out of a result of cf_info, or nothing and why it is not known.
+
+    The rate is that of the requests that a cache may answer.
+    """
+    if not told or told.get("skipped"):
+        return {}, "edge_zone or edge_token is not set, so Cloudflare's analytics were not asked."
+    if told.get("error"):
+        return {}, f"Cloudflare's analytics are not known: {told.get('msg')}"
+    cache = told.get("cache") or {}
+    if not cache:
+        return {}, "Cloudflare's analytics are not known: give edge_token the permission Zone: Analytics: Read."
+    if cache.get("cacheable_hit_rate") is None:
+        return {}, f"Cloudflare has counted no request that a cache may answer since {cache.get('since')}."
+    return {"hit_rate": cache["cacheable_hit_rate"], **{key: cache[key] for key in ("requests", "since", "until")}}, ""
+
+
+def too_few_hits(rate: float | None, edge: Mapping[str, Any], least: float | None) -> list[str]:
+    """Return the problem of a cache that gives too few answers: as Cloudflare counted, else by our own requests."""
+    if least is not None and edge and edge["hit_rate"] < least:
+        return [f"{_edge_words(edge)}, and {least:.0%} are expected"]
+    if least is not None and not edge and rate is not None and rate < least:
+        return [f"the cache gave {rate:.0%} of the answers, and {least:.0%} are expected"]
+    return []
+
+
+def _edge_words(edge: Mapping[str, Any]) -> str:
+    return f"Cloudflare's cache gave {edge['hit_rate']:.0%} of {edge['requests']} requests since {edge['since']}"
+
+
 def percentiles(times: Sequence[float]) -> dict[str, float]:
     """Return the percentiles of milliseconds by the nearest rank, which is always a measured value."""
     ordered = sorted(times)
@@ -136,6 +166,9 @@ def summary(found: Mapping[str, Any], count: int, baseline: Mapping[str, Any]) -
     first = f"{count} targets are within their limits." if not problems else f"{len(problems)} limits are exceeded."
     then = f", {before:.0%} before" if isinstance(before, float) else ""
     notes = [f"The cache gave {rate:.0%} of the answers{then}."] if rate is not None else []
+    edge, edge_before = found["measured"].get("edge"), (baseline.get("edge") or {}).get("hit_rate")
+    edge_then = f", {edge_before:.0%} before" if isinstance(edge_before, int | float) else ""
+    notes += [f"{_edge_words(edge)}{edge_then}."] if edge else []
     notes += list(found["unavailable"].values())
     notes += [
         f"Suspect of N+1 queries: {one['calls_per_request']:g} calls for each request: {one['query'][:200]}"

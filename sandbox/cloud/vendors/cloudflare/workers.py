@@ -28,6 +28,7 @@ from .runtime import NoRuntime, Runtime
 
 Find = Callable[[Request], Storefront]
 SECRET = "secret_text"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]  # without them Starlette answers GET only
 
 
 class Workers:
@@ -35,7 +36,7 @@ class Workers:
 
     def __init__(self, vendor: Vendor, context: Context, edges: Mapping[str, Edge], find: Find) -> None:
         self.vendor, self.context, self.edges, self.find = vendor, context, edges, find
-        origin = Starlette(routes=[Route("/{path:path}", self._origin, methods=None)])
+        origin = Starlette(routes=[Route("/{path:path}", self._origin, methods=METHODS)])
         self.runtime = Runtime(context, CACHE, origin)  # of the checkout: the program has 120 MB
 
     def routes(self) -> list[Route]:

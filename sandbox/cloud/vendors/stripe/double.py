@@ -1,12 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stripe's API in test mode: payment intents, confirmed with its test payment methods. They are kept in memory: a
-payment is over when its request is.
+"""Stripe's API in test mode: payment intents, confirmed with its test payment methods. They and the answers by
+idempotency key outlive the process, as the vendor's do.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 from typing import Any
@@ -38,8 +39,9 @@ class Stripe(Vendor):
     name = "stripe"
 
     def app(self) -> Router:
-        self.intents: dict[str, dict[str, Any]] = {}
-        self.answered: dict[str, tuple[bytes, Any]] = {}  # by idempotency key: the body, and the answer or the refusal
+        self.intents: dict[str, dict[str, Any]] = self.context.payments.setdefault("intents", {})
+        # by idempotency key: {body, status, answer}
+        self.answered: dict[str, dict[str, Any]] = self.context.payments.setdefault("answered", {})
         return Router(
             [
                 self.route("POST", "/v1/payment_intents", "create_payment", self.create),
@@ -68,24 +70,22 @@ class Stripe(Vendor):
             raise self.refusal(401, "api_key_invalid", "Invalid API Key provided.")
 
     async def create(self, request: Request) -> Response:
-        body = await request.body()
+        body = (await request.body()).decode(errors="replace")
         key = request.headers.get("idempotency-key")
         if key and key in self.answered:
-            before, answer = self.answered[key]
-            if before != body:
+            before = self.answered[key]
+            if before["body"] != body:
                 raise self.refusal(400, "idempotency_key_in_use", "Keys can be used with the same parameters only.")
-            if isinstance(answer, Refusal):
-                raise Refusal(answer.response.status_code, json.loads(bytes(answer.response.body)))
-            return JSONResponse(answer)
+            return JSONResponse(before["answer"], before["status"])
+        status = 200
         try:
             answer = self._created(_parameters(body))
         except Refusal as refusal:
-            if key and refusal.response.status_code == 402:
-                self.answered[key] = body, refusal
-            raise
-        if key:
-            self.answered[key] = body, answer
-        return JSONResponse(answer)
+            status, answer = refusal.response.status_code, json.loads(bytes(refusal.response.body))
+        if key and status in (200, 402):
+            self.answered[key] = {"body": body, "status": status, "answer": copy.deepcopy(answer)}
+        self.context.save()
+        return JSONResponse(answer, status)
 
     def _created(self, wanted: dict[str, Any]) -> dict[str, Any]:
         for name in ("amount", "currency"):
@@ -130,7 +130,11 @@ class Stripe(Vendor):
         return JSONResponse(self._intent(request))
 
     async def confirm(self, request: Request) -> Response:
-        return JSONResponse(self._confirmed(self._intent(request), _parameters(await request.body())))
+        wanted = _parameters((await request.body()).decode(errors="replace"))
+        try:
+            return JSONResponse(self._confirmed(self._intent(request), wanted))
+        finally:
+            self.context.save()
 
     async def cancel(self, request: Request) -> Response:
         intent = self._intent(request)
@@ -138,13 +142,14 @@ class Stripe(Vendor):
             message = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
             raise self.refusal(400, "payment_intent_unexpected_state", message)
         intent.update(status="canceled", canceled_at=now() // 1000, cancellation_reason="requested_by_customer")
+        self.context.save()
         return JSONResponse(intent)
 
 
-def _parameters(body: bytes) -> dict[str, Any]:
+def _parameters(body: str) -> dict[str, Any]:
     """Return the parameters of a form, those with a name in brackets as a mapping."""
     found: dict[str, Any] = {}
-    for name, value in parse_qsl(body.decode(errors="replace"), keep_blank_values=True):
+    for name, value in parse_qsl(body, keep_blank_values=True):
         outer, _bracket, inner = name.rstrip("]").partition("[")
         if inner:
             found.setdefault(outer, {})[inner] = value

@@ -22,17 +22,49 @@ from ansible_collections.storefront.runbook.plugins.module_utils.release.verific
     lines,
     result,
     results_of,
+    state,
     steps,
+    steps_problem,
     targets,
     verdict,
 )
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
+EVERY = ["frontend", "backend", "database", "performance", "uat"]
+
 
 def test_steps_run_in_their_order_and_all_by_default() -> None:
-    assert steps(None) == steps([]) == ["frontend", "backend", "database", "performance", "uat"]
+    assert steps(None) == EVERY
     assert steps(["uat", "frontend"]) == steps("uat, frontend") == ["frontend", "uat"]
+
+
+def test_tags_choose_among_the_steps() -> None:
+    assert steps(None, ["uat", "backend"]) == ["backend", "uat"]
+    assert steps(None, ["all"], ["uat", "performance"]) == ["frontend", "backend", "database"]
+    assert steps(None, ["tagged", "always"]) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("asked", "tags", "skipped", "words"),
+    [
+        ([], ["all"], [], "verify is empty"),
+        (["", " "], ["all"], [], "verify is empty"),
+        ("", ["all"], [], "verify is empty"),
+        (["uat"], ["frontend"], [], "leave none of uat"),
+        (None, ["always"], [], "leave none of frontend"),
+        (None, ["uat"], ["uat"], "leave none of"),
+        (None, ["all"], ["all"], "leave none of"),
+        (None, ["uta"], [], "--tags names 'uta', which is no step of the verification: did you mean uat?"),
+        (None, ["uat", "frontnd"], [], "did you mean frontend?"),
+    ],
+)
+def test_a_run_that_would_verify_nothing_is_refused(
+    asked: Any, tags: list[str], skipped: list[str], words: str
+) -> None:
+    assert words in steps_problem(asked, tags, skipped)
+    with pytest.raises(ValueError, match="The steps are frontend, backend, database, performance, uat"):
+        steps(asked, tags, skipped)
 
 
 def test_an_unknown_step_is_refused_with_a_suggestion() -> None:
@@ -120,22 +152,62 @@ def test_only_reading_checks_of_a_path_are_measured() -> None:
     ]
 
 
+GOOD, WRONG = {"state": "passed", "summary": ""}, {"state": "failed", "summary": ""}
+
+
 @pytest.mark.parametrize(
-    ("before", "failed", "message"),
+    ("failing", "failed", "results", "chosen", "expected"),
     [
-        ({}, "", ""),
-        ({}, "broken", "shop: broken"),
-        ({"outcome": "failed", "notified": True}, "broken", ""),
-        ({"outcome": "failed", "notified": False}, "broken", "shop: broken"),
-        ({"outcome": "failed", "notified": True}, "", "shop: the verification passes again."),
-        ({"outcome": "passed", "notified": True}, "", ""),
-        ({"outcome": "passed", "notified": False}, "", "shop: the verification passes again."),
+        ([], "", {"uat": GOOD}, ["uat"], []),
+        ([], "broken", {"uat": WRONG, "backend": GOOD}, ["backend", "uat"], ["uat"]),
+        (["uat"], "", {"backend": GOOD}, ["backend"], ["uat"]),  # what did not run is not repaired
+        (["uat"], "", {"uat": GOOD}, ["uat"], []),
+        (["uat"], "broken", {"backend": WRONG}, ["backend"], ["backend", "uat"]),
+        ([], "the database does not answer", {"backend": GOOD}, ["backend", "database"], ["database"]),
+        ([], "the store does not answer", {}, ["backend"], ["backend"]),
+        ([], "no turn", {"backend": GOOD}, ["backend"], ["backend"]),
+    ],
+)
+def test_a_step_that_failed_fails_until_it_passes(
+    failing: list[str], failed: str, results: dict[str, Any], chosen: list[str], expected: list[str]
+) -> None:
+    before = {"outcome": "failed" if failing else "passed", "notified": True, "failing": failing}
+    assert state(before, failed, results, chosen) == {
+        "outcome": "failed" if expected else "passed",
+        "failing": expected,
+    }
+
+
+def test_the_state_of_an_older_release_has_no_steps_and_any_run_that_passes_ends_it() -> None:
+    before = {"outcome": "failed", "notified": True}
+    now = state(before, "", {"uat": GOOD}, ["uat"])
+    assert change(before, "", "shop", now) == "shop: the verification passes again."
+
+
+@pytest.mark.parametrize(
+    ("before", "failed", "failing", "message"),
+    [
+        ({}, "", [], ""),
+        ({}, "broken", ["uat"], "shop: broken"),
+        ({"outcome": "failed", "notified": True}, "broken", ["uat"], ""),
+        ({"outcome": "failed", "notified": True, "failing": ["uat"]}, "broken", ["uat"], ""),
+        ({"outcome": "failed", "notified": True, "failing": ["uat"]}, "broken", ["backend", "uat"], "shop: broken"),
+        ({"outcome": "failed", "notified": False}, "broken", ["uat"], "shop: broken"),
+        ({"outcome": "failed", "notified": True, "failing": ["uat"]}, "", ["uat"], ""),
+        (
+            {"outcome": "failed", "notified": False, "failing": ["uat"]},
+            *("", ["uat"], "shop: the verification still fails: journeys of customers."),
+        ),
+        ({"outcome": "failed", "notified": True}, "", [], "shop: the verification passes again."),
+        ({"outcome": "passed", "notified": True}, "", [], ""),
+        ({"outcome": "passed", "notified": False}, "", [], "shop: the verification passes again."),
     ],
 )
 def test_only_a_change_is_notified_and_what_was_not_delivered(
-    before: dict[str, Any], failed: str, message: str
+    before: dict[str, Any], failed: str, failing: list[str], message: str
 ) -> None:
-    assert change(before, failed, "shop") == message
+    now = {"outcome": "failed" if failing else "passed", "failing": failing}
+    assert change(before, failed, "shop", now) == message
 
 
 @pytest.fixture
@@ -185,10 +257,11 @@ def test_the_turn_of_another_run_is_not_given_back(store: Any) -> None:
 def test_the_outcome_is_kept_with_its_beginning_and_the_measurements_of_the_last_good_run(store: Any) -> None:
     first = verify_turn.record(store, "passed", notified=True, measured={"targets": {}})
     then = verify_turn.record(store, "failed", notified=False, measured={"targets": {"a": {}}})
-    again = verify_turn.record(store, "failed", notified=True, measured={})
+    again = verify_turn.record(store, "failed", notified=True, measured={}, failing=["uat"])
     assert then["since"] == again["since"]
     assert again["measured"] == first["measured"] == {"targets": {}}
     assert verify_turn.last(store) == again
+    assert (first["failing"], again["failing"]) == ([], ["uat"])
 
 
 def test_a_damaged_state_is_refused_with_its_name(store: Any) -> None:
