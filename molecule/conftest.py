@@ -108,6 +108,11 @@ class Running:
         """Send a signal to ansible-playbook, and to nothing that it started."""
         os.kill(self.pid(), number)
 
+    def printed(self) -> str:
+        """What the play has printed so far."""
+        file = self.order.with_name("stdout")
+        return file.read_text() if file.exists() else ""
+
     def done(self) -> list[str]:
         """The tasks at which something was done."""
         file = self.order.with_suffix(".done")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from conftest import ROOT
 from molecule import desk
@@ -147,6 +150,33 @@ def test_logs_are_merged_masked_and_bounded(live: Shop) -> None:
     assert secret not in json.dumps(found)
 
 
+def test_new_lines_show_while_they_are_followed(live: Shop) -> None:
+    """The pages of the site are asked until one shows; the play would run for ten minutes."""
+    running = live.begin("logs.yml", follow=600, since="1s", unit=["api", "frontend"])
+    seen = (r" api +info .*request completed .*\[req-\w+\]", r" frontend +info +GET /products 200")
+
+    def asked(pattern: str) -> bool:
+        requests.get(live.at["backend_url"] + "/api/products", timeout=10)
+        requests.get(live.at["frontend_url"] + f"/products?{time.monotonic()}", timeout=10)
+        return bool(re.search(pattern, running.printed()))
+
+    try:
+        for pattern in seen:
+            assert wait_until(lambda pattern=pattern: asked(pattern), 90), running.printed()
+        assert not running.future.done()
+    finally:
+        running.send(signal.SIGINT)
+        ended = running.end()
+    lines = [line for line in text_of(ended) if " api " in line]
+    assert len(lines) == len(set(lines)), "each line shows once"
+
+
+def test_a_document_has_the_lines_that_were_followed_and_nothing_else_is_printed(live: Shop) -> None:
+    played = live.play("logs.yml", output="json", follow=1, since="1d", limit=3)
+    assert played.rc == 0
+    assert len(json.loads(played.stdout)["storefronts"]["shop"]["lines"]) == 3
+
+
 def kinds(shop: Shop) -> set[tuple[str, str]]:
     report = desk.status(shop)
     assert report["level"] != "ok"
@@ -171,5 +201,21 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     assert old["possible"]
     listed = desk.vercel(shop, "GET", "/v7/deployments")["deployments"]
     first = next(one["uid"] for one in listed if one["meta"].get("release") == "v1.0.0")
-    desk.vercel(shop, "POST", "/v1/projects/{project}/rollback/" + first)
-    assert wait_until(lambda: ("frontend", "rolled back") in kinds(shop), 60)  # Vercel moves the domains meanwhile
+    newest = next(one["uid"] for one in listed if one["meta"].get("release") == "v1.1.0")
+    for kind, path in (
+        ("promoted", "/v10/projects/{project}/promote/" + first),
+        ("", "/v10/projects/{project}/promote/" + newest),
+        ("rolled back", "/v1/projects/{project}/rollback/" + first),
+    ):
+        desk.vercel(shop, "POST", path)  # which moves the domains meanwhile
+        assert wait_until(lambda kind=kind: _of_frontend(shop) == ({kind} if kind else set()), 60), kind
+    assert shop.play("status.yml").rc == 0, "what needs attention is not down"
+    strict = shop.play("status.yml", fail_on="attention")
+    assert strict.rc == 2
+    assert "frontend was rolled back from v1.1.0 to v1.0.0 on" in strict.text
+    assert "api: FEATURE_FLAG was added" in strict.text
+    assert "api was scaled from 1 to 2 replicas" in strict.text
+
+
+def _of_frontend(shop: Shop) -> set[str]:
+    return {kind for unit, kind in kinds(shop) if unit == "frontend"} - {"auto_assign"}

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import redis
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.findings import health
 
+from conftest import COLLECTIONS, ROOT
 from molecule import desk
 from molecule.conftest import Shop, back_to
 from sandbox.process import wait_until
@@ -168,8 +172,14 @@ def test_a_migration_failed_half_or_not_at_all(live: Shop, repository: Path) -> 
     name, folder = "20260504090000_price_with_currency", "apps/backend/prisma/migrations"
     _failed(live, name, "ERROR: canceling statement due to lock timeout")
     found = first(live)
-    assert (found["section"], found["target"]) == ("T2", name)
-    assert "remedy=resolve" in found["do"] or found["id"] == "migration_half_applied"
+    assert (found["id"], found["section"], found["target"]) == ("migration_failed", "T2", name)
+    assert found["resolve"] == "rolled-back"
+    resolved = live.play("diagnose.yml", remedy="resolve")
+    assert resolved.rc == 0, resolved.stdout
+    assert "T2" not in [one["section"] for one in desk.diagnosis(live)]
+    again = live.play("diagnose.yml", remedy="resolve")
+    assert again.rc == 2
+    assert "none failed" in again.text
     back_to(live.sandbox, "released")
     half = repository / folder / "20260601090000_half"
     half.mkdir(parents=True)
@@ -181,6 +191,11 @@ def test_a_migration_failed_half_or_not_at_all(live: Shop, repository: Path) -> 
     _failed(live, half.name, "ERROR: deadlock detected")
     found = first(live, path=str(repository))
     assert (found["id"], found["target"]) == ("migration_half_applied", half.name)
+    live.forget_requests()
+    refused = live.play("diagnose.yml", remedy="resolve", source_path=str(repository))
+    assert refused.rc == 2
+    assert "Nothing was changed." in refused.text
+    assert first(live, path=str(repository))["id"] == "migration_half_applied"
     back_to(live.sandbox, "released")
 
 
@@ -271,6 +286,71 @@ def test_a_stopped_unit_is_started_and_a_bad_release_is_rolled_back(live: Shop) 
     played = live.play("diagnose.yml", "-e remedy=rollback")
     assert played.rc == 0, played.stdout
     assert live.live() == {"frontend": "v1.0.0", "backend": "v1.0.0"}
+    back_to(live.sandbox, "released")
+
+
+def _sentry(shop: Shop, minutes: int, sessions: dict[str, Any]) -> dict[str, Any]:
+    """Let Sentry have an issue that is new so many minutes after the release, and return how it is asked."""
+    state, at = shop.sandbox.state, shop.at["sentry"]
+    live = desk.status(shop)["surfaces"]["frontend"]["live"]["created_at"]
+    first_seen = (datetime.fromisoformat(live) + timedelta(minutes=minutes)).isoformat()
+    issue = {"title": "TypeError: null", "count": 214, "first_seen": first_seen, "environment": "production"}
+    shop.sandbox.cloud("PUT", f"/storefronts/{shop.name}/sentry", {"issues": [issue], "sessions": sessions})
+    where = {"organization": at["organization"], "environment": "production"}
+    return {"sentry": {**where, "api_token": state["tokens"]["sentry"], "api_url": state["cloud"]["sentry_url"]}}
+
+
+def test_errors_begin_with_the_release_or_later(live: Shop) -> None:
+    good, bad = {"healthy": 900, "errored": 4}, {"healthy": 300, "errored": 90, "crashed": 10}
+    began = first(live, **_sentry(live, 1, {"v1.0.0": good, "v1.1.0": bad}))
+    assert (began["id"], began["remedy"], began["certainty"]) == ("errors_with_release", "rollback", "sure")
+    assert "TypeError: null" in began["evidence"]
+    later = first(live, **_sentry(live, 90, {"v1.0.0": good, "v1.1.0": good}))
+    assert (later["id"], later["section"]) == ("errors_without_release", "T5")
+    assert "would not help" in later["advice"]
+    back_to(live.sandbox, "released")
+
+
+def paste(shop: Shop, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that a page printed as somebody does who has copied it."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "SANDBOX_NAME": shop.sandbox.name,
+    }
+    return subprocess.run(
+        ["bash", "-c", command],
+        env=environment,
+        cwd=shop.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def printed(shop: Shop) -> list[str]:
+    """The commands of the diagnosis, as the playbook prints them on the screen."""
+    screen = re.sub(r" \\\n +", " ", shop.play("diagnose.yml", fail_on="never").stdout)
+    return re.findall(r"ansible-playbook .*", screen)
+
+
+def test_a_printed_command_runs_when_it_is_copied_and_pasted(live: Shop) -> None:
+    back_to(live.sandbox, "released")
+    _failed(live, "20260504090000_price_with_currency", "ERROR: canceling statement due to lock timeout")
+    with admin(live) as cursor:
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE INDEX%' LIMIT 1"
+        )
+        cursor.execute(f'DROP INDEX "{cursor.fetchone()[0]}"')
+    commands = printed(live)
+    assert len(commands) >= 3, commands
+    assert any("remedy=resolve" in command for command in commands)
+    for command in commands:
+        done = paste(live, command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert "T2" not in [one["section"] for one in desk.diagnosis(live)]
     back_to(live.sandbox, "released")
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 import requests
 
+from molecule import desk
 from sandbox import customer
 
 KEY = "a-key-of-operators-with-32-letters"
 EDGE = {"edge_maintenance_key": KEY}
+LET_THROUGH = ["/api/products", "/webhooks/*"]
 
 
 def routes(shop: Any) -> list[dict[str, Any]]:
@@ -78,12 +80,14 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
     with Buyers(shop).buying() as buyers:
         closed = shop.play(
             "maintenance.yml", at=at, **EDGE, maintenance_state=True, maintenance_minutes=20,
-            edge_maintenance_let_through=["/api/products"], maintenance_pass_path=str(pass_path),
+            edge_maintenance_let_through=LET_THROUGH, maintenance_pass_path=str(pass_path),
         )  # fmt: skip
         if not killed:
             assert closed.rc == 0, closed.stdout
             assert statuses(shop) == (503, 200), "what must pass passes"
             assert statuses(shop, "/api/cart")[1] == 503
+            delivered = requests.post(shop.at["backend_url"] + "/webhooks/stripe", json={"type": "x"}, timeout=10)
+            assert delivered.status_code == 404, "the shop itself answers a webhook; this one has no such path"
             assert workers(shop) == []
             assert closed.report["outcome"] == "closed"
             assert "IN MAINTENANCE by a Worker at Cloudflare's edge" in closed.report["message"]
@@ -94,7 +98,7 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
 
             again = shop.play(
                 "maintenance.yml", **EDGE, maintenance_state="on", maintenance_minutes=20,
-                edge_maintenance_let_through=["/api/products"],
+                edge_maintenance_let_through=LET_THROUGH,
             )  # fmt: skip
             assert again.rc == 0, again.stdout
             assert "already" in again.report["message"]
@@ -102,12 +106,19 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
             assert status.rc == 0, status.stdout
             assert "IN MAINTENANCE since" in status.text
             assert ": maintenance" in status.text
+            page = desk.status(shop)
+            assert (page["level"], page["drift"]) == ("attention", []), "what is closed on purpose is not down"
+            assert page["maintenance"]["way"] == "edge"
+            assert page["next"][1].endswith("maintenance.yml -i production -e maintenance_state=off")
+            assert desk.diagnosis(shop)[0]["id"] == "in_maintenance"
         else:
             assert closed.rc != 0
             assert routes(shop) != before
             shop.age_the_lease()
-        opened = shop.play("maintenance.yml", **EDGE, maintenance_state="off")
+        # The record says that the edge holds the shop, so off needs no key.
+        opened = shop.play("maintenance.yml", **(EDGE if killed else {}), maintenance_state="off")
         assert opened.rc == 0, opened.stdout
+        assert statuses(shop) == (200, 200)
         bought = len(buyers.orders)
         give_up = time.monotonic() + 30
         while len(buyers.orders) <= bought:
@@ -124,6 +135,11 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
 
 
 def test_a_deploy_goes_through_a_maintenance_that_stays(shop: Any) -> None:
+    for wrong in ({"edge_maintenance_key": "short"}, {**EDGE, "edge_maintenance_let_through": ["*"]}):
+        refused = shop.play("deploy.yml", **wrong, release="v1.1.0", maintenance="true")
+        assert refused.rc == 2
+        assert "edge: " in refused.message
+    assert shop.writes() == []
     held = shop.play("maintenance.yml", **EDGE, maintenance_state="on")
     assert held.rc == 0, held.stdout
     deployed = shop.play("deploy.yml", **EDGE, release="v1.1.0")

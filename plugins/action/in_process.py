@@ -142,7 +142,9 @@ class ActionModule(Normal):
         }
 
     def _show(self, line: str) -> None:
-        Display().display(f"{progress.PREFIX}{self._host}: {line}")
+        lasting = line.startswith(progress.LASTING)
+        prefix = progress.SHOWN if lasting else progress.PREFIX
+        Display().display(f"{prefix}{self._host}: {line.removeprefix(progress.LASTING)}")
 
 
 class Module:

@@ -241,7 +241,7 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.core.wait import Waiter
+from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.platforms.cloudflare import maintenance, maintenance_switch
 from ..module_utils.platforms.cloudflare.client import API_URL
 from ..module_utils.platforms.cloudflare.maintenance_switch import Switch
@@ -298,7 +298,10 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
         heartbeat=runtime.heartbeat,
         warn=runtime.warn,
     )
-    return Client(Workers(params["api_token"], params["api_url"], **limits, **hooks), params, waiter, runtime.warn)
+    warn = (
+        nothing if runtime.check_mode else runtime.warn
+    )  # every deploy asks in check mode whether the edge could hold
+    return Client(Workers(params["api_token"], params["api_url"], **limits, **hooks), params, waiter, warn)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:

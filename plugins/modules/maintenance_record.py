@@ -193,7 +193,7 @@ def record(params: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
         opens_at = iso(timestamp(params["opens_at"])) if params["opens_at"] else None
     except ValueError:
         raise ConfigError(
-            f"opens_at is {params['opens_at']!r}, which is not a time with its zone. Write it as 2026-01-31T04:00:00Z."
+            f"opens_at is {params['opens_at']!r}, which is not a time with its zone. Write it as 2026-01-31T04:00Z."
         ) from None
     fresh = {
         "version": 1,

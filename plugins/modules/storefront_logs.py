@@ -59,7 +59,8 @@ options:
     default: 200
   follow:
     description:
-      - Seconds for which new lines are waited for, up to 600.
+      - Seconds for which new lines are waited for, up to 600. They are shown while the module runs, and at most 5000 of
+        them, where the play runs modules in its own process; elsewhere they are in the result.
     type: float
     default: 0
   log_source:
@@ -122,20 +123,20 @@ elapsed:
   type: float
 """
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
+from ..module_utils.core import progress
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.desk import logs, logs_page
+from ..module_utils.desk.logs_follow import follow
 from ..module_utils.desk.storefront import refuse_unfit, refuse_unknown, secrets, storefront_options, unit_names
 
 MOST_SECONDS = 600.0
-PAUSE = 2.0
 
 
 def argument_spec() -> dict[str, Any]:
@@ -172,15 +173,14 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Runtime:
 def plan(params: dict[str, Any], client: Runtime) -> Plan:
     want = logs.wanted(params, datetime.now(UTC))
     names = params["unit"] or unit_names(params)
-    give_up, waiter = time.monotonic() + params["follow"], Waiter()
-    lines, left_out, facts = logs_page.read(params, want, names, params["log_source"])
-    while time.monotonic() < give_up:
-        waiter.sleep(min(PAUSE, max(give_up - time.monotonic(), 0.0)))
-        later, more, facts = logs_page.read(params, want, names, params["log_source"])
-        if later and later != lines:
-            client.note(later[-1].message)
-        lines, left_out = logs.merged([*lines, *later], want)[0], max(left_out, more)
-    return Plan({}, {}, result=logs_page.build(params, lines, left_out, facts))
+
+    def read(wanted: logs.Wanted) -> Any:
+        return logs_page.read(params, wanted, names, params["log_source"])
+
+    if not params["follow"]:
+        return Plan({}, {}, result=logs_page.build(params, *read(want)))
+    found = follow(read, want, params["follow"], lambda line: progress.show(logs_page.text_of(params, line)), Waiter())
+    return Plan({}, {}, result=logs_page.build(params, *found, shown=progress.sink is not None))
 
 
 def main() -> None:

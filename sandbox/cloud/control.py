@@ -65,6 +65,7 @@ class Control:
             ("GET", "/violations", self.violations),
             ("PUT", f"{front}/check-runs", self.set_check_runs),
             ("PUT", f"{front}/pulls", self.set_pulls),
+            ("PUT", f"{front}/sentry", self.set_sentry),
             ("PUT", f"{front}/workflow-runs", self.set_workflow_runs),
             ("GET", "/processes", self.processes),
         ]
@@ -252,6 +253,17 @@ class Control:
                 " pairs.",
             ) from None
         front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
+        self.cloud.context.save()
+        return Response(status_code=204)
+
+    async def set_sentry(self, request: Request) -> Response:
+        """Set the issues and the sessions that Sentry has: the shop's own SDK sends them at the vendor."""
+        front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
+        unknown = body.keys() - {"issues", "sessions"}
+        needed = {"title", "count", "first_seen", "environment"}
+        if unknown or any(one.keys() != needed for one in body.get("issues", [])):
+            raise _No(400, "Give issues (each with title, count, first_seen, environment) and sessions (by release).")
+        front.sentry.update(body)
         self.cloud.context.save()
         return Response(status_code=204)
 

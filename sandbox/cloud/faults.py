@@ -161,6 +161,8 @@ OPERATIONS = {
         "list_deploys",
         "create_deploy",
         "event_counts",
+        "list_issues",
+        "session_counts",
     },
     "npm": {"advisories"},
     "stripe": {"create_payment", "payment", "confirm_payment", "cancel_payment"},
@@ -178,7 +180,10 @@ READS = {
         *("list_deployments", "deployment", "deployment_statuses"),
     },
     "slack": {"replies"},
-    "sentry": {"list_projects", "list_releases", "release", "list_deploys", "event_counts"},
+    "sentry": {
+        *("list_projects", "list_releases", "release", "list_deploys", "event_counts"),
+        *("list_issues", "session_counts"),
+    },
 }
 STATES = {
     "vercel": {"readyState", "readySubstate", "state", "status", "jobStatus"},

@@ -170,6 +170,19 @@ def _sentry(shop: Shop) -> None:
         "interval": "1h",
     }
     sentry.get(f"{organization}/stats_v2/", params=counts)
+    shop.double.tell(
+        "PUT",
+        f"/storefronts/{shop.name}/sentry",
+        {
+            "issues": [
+                {"title": "It failed", "count": 3, "first_seen": "2026-01-05T09:00:00Z", "environment": "production"}
+            ],
+            "sessions": {"v1.0.0": {"healthy": 9, "errored": 1}},
+        },
+    )
+    sentry.get(f"{organization}/issues/", params={"query": "is:unresolved firstSeen:-24h", "sort": "new", "limit": 25})
+    sessions = {"field": "sum(session)", "groupBy": ["release", "session.status"], "statsPeriod": "24h"}
+    sentry.get(f"{organization}/sessions/", params=sessions)
     sentry.get("/api/0/organizations/other/releases/")
     for kind in ("rate_limited", "unavailable"):
         shop.double.fault("sentry", "create_release", kind)

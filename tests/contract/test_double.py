@@ -155,7 +155,7 @@ UNASKED = {
     "github": "workflows, branches and rules: the checks read what a commit has, and not what would be required of it",
     "cloudflare": "rulesets, the other settings and the old analytics",
     "vercel": "the rest of a long contract: a shop's deploy asks for some twenty operations",
-    "sentry": "events, sessions, statistics and issues",
+    "sentry": "events, statistics and single issues",
     "stripe": "refunds, checkout sessions, balance and events: the example shop only pays",
     "slack": "channels, users, reactions and files: a message needs none of them",
 }

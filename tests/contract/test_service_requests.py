@@ -17,6 +17,7 @@ from ansible_collections.storefront.runbook.plugins.modules import (
     preflight_checks,
     sentry_release,
     slack_message,
+    storefront_diagnosis,
 )
 from ansible_collections.storefront.runbook.plugins.modules.sentry_release import COMMIT, DEPLOY
 
@@ -93,6 +94,10 @@ def error_counts(request: Request) -> Any:
     return reply(200, {"groups": [{"by": {"outcome": "accepted"}, "totals": {"sum(quantity)": 3}, "series": {}}]})
 
 
+def issues_and_sessions(request: Request) -> Any:
+    return reply(200, [] if request.path.endswith("/issues/") else {"groups": []})
+
+
 def ask(module: Any, answer: Any, **params: Any) -> list[Request]:
     vendor = FakeVendor(answer)
     with vendor.installed():
@@ -163,6 +168,8 @@ def asked_of_sentry() -> list[Request]:
         for commits in ({"commits": [everything(COMMIT), {"id": SHA}]}, {"refs": refs}):
             asked += ask(sentry_release, sentry_answers(known), **place, **told, **commits)
     baseline = {"sentry_token": "sentry-token", "sentry_organization": "acme", "sentry_project": 7}
+    diagnosed = {"api_token": "sentry-token", "organization": "acme", "projects": ["shop"], "environment": "production"}
+    asked += ask(storefront_diagnosis, issues_and_sessions, storefront="shop", sentry=diagnosed)
     return asked + ask(preflight_checks, error_counts, systems={"dashboards": baseline}, only=["C8"])
 
 
@@ -186,7 +193,7 @@ OPERATIONS = {
     "sentry": {
         *("getOrganizationRelease", "createOrganizationRelease", "updateOrganizationRelease"),
         *("listOrganizationReleaseDeploys", "createOrganizationReleaseDeploy"),
-        "listOrganizationStatsV2",
+        *("listOrganizationStatsV2", "listOrganizationIssues", "getOrganizationSessions"),
     },
 }
 

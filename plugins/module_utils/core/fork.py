@@ -46,7 +46,9 @@ class Ended:
 
 @dataclass
 class Lines:
-    """Passes lines on to ``show``, at most four a second, fewer the longer it takes, and always the last one."""
+    """Passes lines on to ``show``, at most four a second, fewer the longer it takes, and always the last one. A line
+    that stays on the screen is always passed on.
+    """
 
     show: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
@@ -58,6 +60,9 @@ class Lines:
         self._began = self.clock()
 
     def add(self, line: str) -> None:
+        if line.startswith(progress.LASTING):
+            self.show(line)
+            return
         self._held = line
         self.turn()
 

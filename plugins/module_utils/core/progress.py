@@ -15,7 +15,10 @@ from pathlib import Path
 from .redact import redact
 
 PREFIX = ".. "  # every progress line on the screen starts with it: by which the stdout callback recognizes it
+SHOWN = ":: "  # and so does every line that stays on the screen
+LASTING = "\x1e"  # begins such a line on its way out of the module; no text can contain it
 LONGEST = 300  # characters of a line
+LONGEST_SHOWN = 2000  # and of one that stays
 
 # takes each line; None in an ordinary module, which can show nothing before it ends
 sink: Callable[[str], None] | None = None
@@ -26,6 +29,12 @@ def report(text: str) -> None:
     """Show how far the module is: one line, without secrets and without control characters."""
     if sink:
         sink(one_line(redact(text, secrets)))
+
+
+def show(text: str) -> None:
+    """Show a line that stays, such as one of a log that is followed. No such line is left out."""
+    if sink:
+        sink(LASTING + one_line(redact(text, secrets), LONGEST_SHOWN))
 
 
 class Transfer:
@@ -63,8 +72,8 @@ class CountedFile(io.FileIO):
         return piece
 
 
-def one_line(text: str) -> str:
-    """Return ``text`` on one line of at most LONGEST characters, each character that steers a terminal replaced."""
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """Return ``text`` on one line of at most ``longest`` characters, each character that steers a terminal replaced."""
     line = "".join(
         (
             " "
@@ -76,4 +85,4 @@ def one_line(text: str) -> str:
         for character in text
     )
     line = line.strip()
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -23,6 +23,7 @@ from ..source.checkout import tags
 from . import platforms, repository, systems
 from .gather import ABSENT, Fact, Facts, value
 from .pending import live_release
+from .sentry import is_set_up, sentry
 from .storefront import Params
 
 LINES = 100
@@ -50,6 +51,8 @@ def sources(params: Params) -> dict[str, Callable[[], Any]]:
         found["database"] = lambda: systems.database(params, questions(params))
     if params["redis"].get("url"):
         found["redis"] = lambda: systems.redis(params, interval=1.0)
+    if is_set_up(params):
+        found["sentry"] = lambda: sentry(params)
     return found
 
 

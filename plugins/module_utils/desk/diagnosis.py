@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..core.internal import internal
@@ -33,6 +33,15 @@ GENERAL = (
     "slow_query",
     "redis_cold",
 )
+UNKNOWN = ("errors_unknown",)
+ASKED: Mapping[str, tuple[str, ...]] = {  # the facts of each section, by the beginning of their names
+    "T1": ("unit:",),
+    "T2": ("database",),
+    "T3": ("site:", "database", "redis"),
+    "T4": ("site:frontend",),
+    "T5": ("unit:", "sentry"),
+    "T6": ("site:", "database", "redis"),
+}
 CLEAR = {
     "T1": "builds",
     "T2": "migrations",
@@ -93,8 +102,13 @@ def build(view: View, found: Sequence[Finding], wrong: Sequence[str]) -> dict[st
 
 def clear(found: Sequence[Finding], view: View) -> list[str]:
     """Return what was checked and is fine."""
-    touched = {one.section for one in found if one.weight != NOTE}
-    return [words for section, words in CLEAR.items() if section not in touched]
+    touched = {one.section for one in found if one.weight != NOTE or one.id in UNKNOWN}
+    return [words for section, words in CLEAR.items() if section not in touched and _asked(view, section)]
+
+
+def _asked(view: View, section: str) -> bool:
+    """Whether anything answered that a section of the runbook judges by."""
+    return any(view.fact(name).answered for name in view.facts if name.startswith(ASKED[section]))
 
 
 def _rows(number: int, one: Finding) -> list[Row]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,8 +36,10 @@ class Drift:
         return {"unit": self.unit, "kind": self.kind, "what": self.what, "since": self.since, "exact": self.exact}
 
 
-def drift(facts: Facts) -> list[Drift]:
-    """Return every difference between what the ledger has of each unit and what its platform says."""
+def drift(facts: Facts, stopped: Sequence[str] = ()) -> list[Drift]:
+    """Return every difference between what the ledger has of each unit and what its platform says. The ``stopped``
+    units were stopped by us, for a maintenance.
+    """
     recorded = (value(facts, "ledger") or {}).get("live")
     if not recorded:
         return []
@@ -46,7 +48,8 @@ def drift(facts: Facts) -> list[Drift]:
         now = value(facts, f"unit:{name}")
         if now is not None:
             since = str(recorded["since"])
-            found += [*_served(name, then, now, since), *_scaled(name, then, now, since)]
+            found += [] if name in stopped else _served(name, then, now, since)
+            found += _scaled(name, then, now, since)
             found += [*_variables(name, then, now, since), *_pins(name, now, since)]
     return found
 
@@ -67,6 +70,9 @@ def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: s
         verb = "rolled back" if moved["type"] == "rollback" else "promoted"
         yield Drift(name, verb, f"{name} was {verb} from {was} to {serves}", moved.get("at"), exact=True)
     elif by_us:
+        created, recorded = moment(live.get("created_at")), moment(since)
+        if created and recorded and created <= recorded:
+            return  # the run itself deployed it again, to end its maintenance
         yield Drift(name, "redeployed", f"{name} was deployed again ({serves})", live.get("created_at"), exact=True)
     else:
         yield Drift(name, "deployed", f"{name} was moved from {was} to {serves}", live.get("created_at"), exact=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ..core.amounts import number
 from ..core.errors import RunbookError
 from ..platforms.railway.logs import MOST as RAILWAY_MOST
 from ..platforms.railway.logs import read_log
@@ -108,9 +109,10 @@ def _lines(found: Iterable[Line | None]) -> list[Line]:
     return [line for line in found if line is not None]
 
 
-def build(params: Params, lines: Sequence[Line], left_out: int, facts: Mapping[str, Fact]) -> dict[str, Any]:
-    """Return {report, page, lines} of the logs."""
-    zone = ZoneInfo(params["timezone"])
+def build(
+    params: Params, lines: Sequence[Line], left_out: int, facts: Mapping[str, Fact], *, shown: bool = False
+) -> dict[str, Any]:
+    """Return {report, page, lines} of the logs. Lines that were ``shown`` already are not on the page again."""
     problems = {name: one.problem for name, one in facts.items() if one.problem}
     level = ATTENTION if problems else OK
     report = {
@@ -120,7 +122,9 @@ def build(params: Params, lines: Sequence[Line], left_out: int, facts: Mapping[s
         "left_out": left_out,
         "unreachable": problems,
     }
-    rows = [_row(line, zone) for line in lines] or [Row("No line matches.", level=ATTENTION)]
+    rows = [_row(params, line) for line in lines if not shown]
+    rows += [Row(f"{number(len(lines) + left_out, 'line')} in {params['follow']:g} s.")] if shown else []
+    rows += [] if lines else [Row("No line matches.", level=ATTENTION)]
     rows += (
         [Row(f"{left_out} older lines match as well: -e limit={len(lines) + left_out}", level=ATTENTION)]
         if left_out
@@ -132,11 +136,15 @@ def build(params: Params, lines: Sequence[Line], left_out: int, facts: Mapping[s
     }
 
 
-def _row(line: Line, zone: ZoneInfo) -> Row:
+def text_of(params: Params, line: Line) -> str:
+    """Return a line as the page has it."""
+    zone = ZoneInfo(params["timezone"])
     at = line.at.astimezone(zone)
     today = datetime.now(zone).date() == at.date()
     when = at.strftime("%H:%M:%S") if today else at.strftime("%d %b %H:%M:%S")
     request = f" [{line.request}]" if line.request else ""
-    return Row(
-        f"{when} {line.unit:<9} {line.level:<7} {line.message}{request}", level=COLOURS.get(line.level, ""), indent=0
-    )
+    return f"{when} {line.unit:<9} {line.level:<7} {line.message}{request}"
+
+
+def _row(params: Params, line: Line) -> Row:
+    return Row(text_of(params, line), level=COLOURS.get(line.level, ""), indent=0)

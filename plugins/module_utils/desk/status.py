@@ -13,6 +13,8 @@ from typing import Any
 from ..core.amounts import age, moment, number, size
 from ..release.pages import worst
 from .gather import Fact, Facts, fact, value
+from .held import Held
+from .held import closed as is_closed
 from .page import ATTENTION, DOWN, OK
 
 DAYS_LEFT = 21
@@ -40,9 +42,9 @@ class Surface:
         self.why.append(why)
 
 
-def surfaces(facts: Facts, now: datetime, backup_max_age: float) -> list[Surface]:
-    """Return a line for every unit and system that is configured."""
-    found = [_unit(facts, name.removeprefix("unit:")) for name in facts if name.startswith("unit:")]
+def surfaces(facts: Facts, now: datetime, backup_max_age: float, closed: Held | None = None) -> list[Surface]:
+    """Return a line for every unit and system that is configured. ``closed`` is the maintenance that the shop is in."""
+    found = [_unit(facts, name.removeprefix("unit:"), closed) for name in facts if name.startswith("unit:")]
     found.sort(key=lambda one: one.name != "frontend")
     makers: Sequence[tuple[str, Callable[[Fact, Facts], Surface]]] = (
         ("database", lambda one, others: _database(one, others, now, backup_max_age)),
@@ -57,13 +59,15 @@ def surfaces(facts: Facts, now: datetime, backup_max_age: float) -> list[Surface
     return found
 
 
-def _unit(facts: Facts, name: str) -> Surface:
+def _unit(facts: Facts, name: str, closed: Held | None) -> Surface:
     found, platform = Surface(name), fact(facts, f"unit:{name}")
-    _reported(found, facts, name, platform)
+    _reported(found, facts, name, closed)
     answered = platform.value or {}
     live = answered.get("live") or {}
     if platform.problem:
         found.note(ATTENTION, f"its platform could not be asked: {platform.problem}")
+    elif not live and closed and name in closed.units:
+        found.note(ATTENTION, "stopped for the maintenance")
     elif not live:
         found.note(DOWN, "nothing of it runs")
     if answered.get("suspended"):
@@ -99,7 +103,7 @@ def errors(answered: Mapping[str, Any]) -> Iterator[str]:
         yield f"{share:.1%} errors in 15 min (usually {before:.1%})".replace("%", " %")
 
 
-def _reported(found: Surface, facts: Facts, name: str, platform: Fact) -> None:
+def _reported(found: Surface, facts: Facts, name: str, closed: Held | None) -> None:
     """Add what the public site of a unit says; a worker has none."""
     site = "frontend" if name == "frontend" else "backend"
     asked = fact(facts, f"site:{site}")
@@ -115,6 +119,9 @@ def _reported(found: Surface, facts: Facts, name: str, platform: Fact) -> None:
     found.release = next((one["release"] for one in checks if one["release"]), "")
     word = "healthy" if not bad else f"{len(checks) - len(bad)} of {number(len(checks), 'check')} passed"
     found.facts.append(word + (f", {slowest} ms" if slowest is not None else ""))
+    if closed and any(is_closed(one) for one in bad):
+        found.note(ATTENTION, "closed for maintenance")
+        bad = [one for one in bad if not is_closed(one)]
     for one in bad:
         level = ATTENTION if one["outcome"] == "probe_blocked" else DOWN
         found.note(level, f"{one['name']}: {'; '.join(one['reasons'])}")

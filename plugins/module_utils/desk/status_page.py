@@ -13,6 +13,7 @@ from ..core.amounts import age, moment
 from ..release.pages import worst
 from .drift import Drift, drift
 from .gather import Facts, fact, value
+from .held import held as held_by
 from .page import ATTENTION, DOWN, LABEL, OK, WORDS, Row, columns, page
 from .status import Surface, expiring, surfaces
 from .storefront import Params, command
@@ -20,11 +21,12 @@ from .storefront import Params, command
 
 def build(params: Params, facts: Facts, now: datetime) -> dict[str, Any]:
     """Return {report, page, lines}: the page as data, as rows for the screen, and as plain lines."""
-    found = surfaces(facts, now, params["database"]["backup_max_age"])
-    drifted, ends = drift(facts), list(expiring(facts, now))
+    closed = held_by(facts)
+    found = surfaces(facts, now, params["database"]["backup_max_age"], closed)
+    drifted, ends = drift(facts, closed.units if closed else ()), list(expiring(facts, now))
     held, notes = _lease(facts, now)
     levels = [one.level for one in found] + [level for level, _what, _days in ends]
-    levels += [ATTENTION] if drifted or held == ATTENTION else []
+    levels += [ATTENTION] if drifted or closed or held == ATTENTION else []
     level = worst(levels)
     steps = _next(params, level, drifted, facts)
     report = {
@@ -32,6 +34,7 @@ def build(params: Params, facts: Facts, now: datetime) -> dict[str, Any]:
         "verdict": verdict(level, found),
         "surfaces": {one.name: _described(one) for one in found},
         "drift": [one.described() for one in drifted],
+        "maintenance": closed.described() if closed else None,
         "lease": _lease_data(facts),
         "windows": fact(facts, "windows").value,
         "expiring": [{"what": what, "days_left": days, "level": word} for word, what, days in ends],
@@ -42,6 +45,7 @@ def build(params: Params, facts: Facts, now: datetime) -> dict[str, Any]:
         "dashboards": params["dashboards"] if level != OK else [],
     }
     rows = [*_table(found, now), *_drift_rows(drifted)]
+    rows += [Row(f" {closed.text(now)}", "maintenance", ATTENTION)] if closed else []
     rows += [Row(text, "lease", held) for text in notes[:1]] + [
         Row(text, "", held, indent=2 + LABEL) for text in notes[1:]
     ]
@@ -138,6 +142,8 @@ def _next(params: Params, level: str, drifted: Sequence[Drift], facts: Facts) ->
     if level == OK:
         return []
     steps = [(command(params, "diagnose"), True)]
+    if (maintained := held_by(facts)) and maintained.way != "deploy":
+        steps.append((command(params, "maintenance", "-e maintenance_state=off"), True))
     if level == DOWN:
         steps.append((command(params, "rollback"), True))
     unfinished = (value(facts, "lease") or {}).get("journal")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..backup.listing import list_backups, newest
 from ..checks import certificates, deploy_window
 from ..checks.check import Context
-from ..core.errors import ApiError
+from ..core.errors import ApiError, ConfigError
 from ..core.wait import Waiter, nothing
 from ..migrations.report import summary
 from ..platforms.cloudflare import client as cloudflare
@@ -29,7 +29,7 @@ from ..release.ledger import unfit
 from ..site.check_options import to_check
 from ..site.probe import Prober
 from ..store.open import open_store
-from . import recorded
+from . import held, recorded
 from .storefront import Params
 
 RECORDS = 10
@@ -127,6 +127,13 @@ def edge(params: Params) -> dict[str, Any]:
     return found
 
 
+def _unless_unknown(params: Params) -> dict[str, Any]:
+    """Return whether the edge holds the shop; nothing for a token that may not read Workers, such as one for purges."""
+    with suppress(ApiError, ConfigError):
+        return held.at_the_edge(params)
+    return {}
+
+
 def _hit_rates(client: cloudflare.Cloudflare, zone: str) -> dict[str, Any]:
     now = datetime.now(UTC).replace(microsecond=0)
     spans = {
@@ -186,7 +193,11 @@ def sources(params: Params) -> dict[str, Callable[[], Any]]:
     """Return a question for each system that is configured, by its name."""
     found: dict[str, Callable[[], Any]] = {}
     if params.get("store"):
-        found |= {"ledger": lambda: ledger(params), "lease": lambda: lease(params)}
+        found |= {
+            "ledger": lambda: ledger(params),
+            "lease": lambda: lease(params),
+            "maintenance": lambda: held.record(params),
+        }
         if params["database"].get("url"):
             found["backups"] = lambda: backups(params)
     if params["database"].get("url"):
@@ -195,6 +206,7 @@ def sources(params: Params) -> dict[str, Callable[[], Any]]:
         found["redis"] = lambda: redis(params)
     if params["edge"].get("zone"):
         found["edge"] = lambda: edge(params)
+        found["edge_maintenance"] = lambda: _unless_unknown(params)
     for name in ("frontend", "backend"):
         url = (params.get(name) or {}).get("url")
         if url and any(one.get("site") == name for one in params["checks"]):

@@ -62,14 +62,20 @@ def problems(
     surfaces: Sequence[str],
     minutes: Any = 30,
     now: float | None = None,
+    record: Mapping[str, Any] | None = None,
+    zone: str = "",
 ) -> list[str]:
-    """Return what blocks a switch. ``journal`` is that of an unfinished run, ``now`` is in seconds since 1970."""
+    """Return what blocks a switch. ``journal`` is that of an unfinished run, ``record`` that of the maintenance, and
+    ``now`` is in seconds since 1970.
+    """
     if state == OFF and journal.get("held"):
         release = journal.get("release") or "a release"
         return [
             f"The unfinished deploy of {release} holds the shop, and ends that when it is settled: deploy again, or run"
             " rollback.yml"
         ]
+    if state == OFF and (record or {}).get("way") == "edge" and not zone:
+        return ["The edge holds the shop, and edge_zone is not set. Set it and edge_token, or the edge stays closed"]
     if state != ON:
         return []
     found = []
@@ -84,7 +90,7 @@ def problems(
             " Set edge_zone and edge_maintenance_key, or leave maintenance_until out"
         )
     if until and (wrong := _wrong_time(until, time.time() if now is None else now)):
-        found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00:00Z, within a week")
+        found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00Z, within a week")
     if not str(minutes).isdigit() or not 1 <= int(minutes) <= LONGEST:
         found.append(f"maintenance_minutes is {minutes}. Set it to 1 to {LONGEST}")
     return found

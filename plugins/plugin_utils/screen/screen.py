@@ -37,8 +37,9 @@ class Screen:
 
     def start(self) -> None:
         """Start to show what is running, unless Ansible's own output does."""
-        if self.live is None and not self.held and not self.only_json:
-            self.live = Live(self.display, self._living, self._announced, alive=self.alive)
+        if self.live is None and not self.held:
+            alive = self.alive and not self.only_json
+            self.live = Live(self.display, self._living, self._announced, self._lasting, alive=alive)
             self.live.start()
 
     def stop(self) -> None:
@@ -104,8 +105,17 @@ class Screen:
         text = doing.live(dict(self.runs), notes, now, page.room)
         return page.live(self.mask(text)) if text else ""
 
+    def _lasting(self, host: str, text: str) -> list[str]:
+        """Return a line that a module shows while it runs; a document has it at its end."""
+        if self.only_json:
+            return []
+        self._parted = False
+        return self._page(self.runs.get(host)).lines(Line(self.mask(text), hang=2))
+
     def _announced(self, notes: Mapping[str, str], now: float) -> list[str]:
         described = []
+        if self.only_json:
+            return described
         for host, run in list(self.runs.items()):
             for line in doing.lines(run, notes.get(host, ""), now):
                 described += [self.mask(text) for text in self._page(run).lines(line)]

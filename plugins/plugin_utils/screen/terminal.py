@@ -24,6 +24,7 @@ from .page import USUAL, Page
 TICK = 1.0  # seconds between two updates of the live line
 EVERY = 30.0  # seconds between two lines where there is no terminal
 _PROGRESS = re.compile(r"^\.\. (?P<host>[^:\s]+): (?P<text>.*)$", re.DOTALL)
+_SHOWN = re.compile(r"^:: (?P<host>[^:\s]+): (?P<text>.*)$", re.DOTALL)  # a line of a module that stays
 _ERASE = "\r\x1b[K"
 
 
@@ -56,7 +57,7 @@ class Live:
 
     ``describe(notes, now)`` returns the text of the live line, empty where nothing runs; ``notes`` is the progress that
     modules have reported, by host. ``announce(notes, now)`` returns the lines that are printed every 30 seconds where
-    there is no terminal.
+    there is no terminal, and ``lasting(host, text)`` those of a module's line that stays on the screen.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Live:
         display: Any,
         describe: Callable[[Mapping[str, str], float], str],
         announce: Callable[[Mapping[str, str], float], list[str]],
+        lasting: Callable[[str, str], list[str]] = lambda _host, text: [text],
         *,
         alive: bool,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.display, self.describe, self.announce, self.alive, self.clock = display, describe, announce, alive, clock
+        self.lasting = lasting
         self.stream = stream or sys.stdout
         self.notes: dict[str, str] = {}
         self.pid = os.getpid()
@@ -126,9 +129,11 @@ class Live:
                 if self.alive:
                     self._paint(self.clock())
                 return
+            shown = _SHOWN.match(msg) if isinstance(msg, str) else None
             try:
                 self._erase()
-                self._write(msg, *args, **options)
+                for text in self.lasting(shown["host"], shown["text"]) if shown else [msg]:
+                    self._write(text, *args, **options)
                 self.stream.flush()  # into a file too: what is printed is there when the controller is killed
             except BrokenPipeError:  # the reader of this pipe has gone; the play continues
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from ..held import closed, held
 from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View
 
 LOCKED_SECONDS = 5.0
@@ -222,8 +224,29 @@ def variables(view: View) -> Iterator[Finding]:
             )
 
 
+def maintained(view: View) -> Iterator[Finding]:
+    """Say that the shop is in maintenance, which explains what is closed or stopped."""
+    found = held(view.facts)
+    if not found:
+        return
+    ends = found.way != "deploy"
+    yield Finding(
+        "in_maintenance",
+        "T3",
+        "The shop is in maintenance",
+        f"maintenance is {found.text(datetime.now(UTC))}",
+        "somebody closed the shop, and has not opened it again" if ends else "a deploy that did not finish closed it",
+        SURE,
+        DEGRADED,
+        do=view.command("maintenance", "-e maintenance_state=off") if ends else view.command("status"),
+        advice="Open it when the work is done." if ends else "Deploy again or roll back, which ends the maintenance.",
+    )
+
+
 def crashed(view: View) -> Iterator[Finding]:
     """Show the last words of a unit that stopped automatically, or that is not healthy without another finding."""
+    maintenance = held(view.facts)
+    stopped = maintenance.units if maintenance else ()
     for unit, found in view.units():
         newest = found.get("newest") or {}
         lines = view.lines(unit)
@@ -242,6 +265,8 @@ def crashed(view: View) -> Iterator[Finding]:
                 advice="Correct it and deploy again, or roll back.",
                 target=unit,
             )
+        if unit in stopped:
+            continue
         if found.get("suspended") or (
             not found.get("live") and newest.get("status") in ("stopped", "removed", "deactivated")
         ):
@@ -265,6 +290,8 @@ def unhealthy(view: View) -> Iterator[Finding]:
     for site in ("backend", "frontend"):
         known = view.fact(f"site:{site}")
         bad = [one for one in known.value or [] if one["outcome"] != "healthy"]
+        if held(view.facts):
+            bad = [one for one in bad if not closed(one)]
         if not bad:
             continue
         unit = view.web() if site == "backend" else "frontend"
@@ -294,4 +321,4 @@ def _unwell(view: View, unit: str) -> bool:
     return bool(bad and unit == view.web()) or (found.get("newest") or {}).get("status") in ("crashed", "failed")
 
 
-RULES = (database, full, locked, redis, variables, crashed, unhealthy)
+RULES = (maintained, database, full, locked, redis, variables, crashed, unhealthy)

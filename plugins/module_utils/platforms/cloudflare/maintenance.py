@@ -126,7 +126,7 @@ def moment(text: str) -> float:
         found = None
     if found is None or found.tzinfo is None:
         raise ConfigError(
-            f"{text!r} is not a time with its zone. Write it as 2026-01-31T04:00:00Z or 2026-01-31T04:00:00-05:00."
+            f"{text!r} is not a time with its zone. Write it as 2026-01-31T04:00Z or 2026-01-31T04:00-05:00."
         )
     return found.timestamp()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +27,11 @@ RELEASE = {
 }
 QUANTITY = "sum(quantity)"
 STATS = {"groups": [{"totals": {f"{QUANTITY}?": int}}]}
+ISSUE = {"id": str, "title": str, "count": str, "firstSeen": (str, None), "permalink": str}
+SESSIONS = "sum(session)"
+SESSION_COUNTS = {
+    "groups": [{"by": {"release": str, "session.status": str}, "totals": {f"{SESSIONS}?": (int, float, None)}}]
+}
 WRITTEN = {"version": str}
 DEPLOY = {"id": (str, int), "environment": str, "name?": str}
 
@@ -126,6 +132,22 @@ class Sentry:
         groups = self._call("GET", "/stats_v2/", STATS, params={**query, **period, **of})["groups"]
         return sum(group["totals"].get(QUANTITY, 0) for group in groups)
 
+    def issues(self, hours: int, projects: Sequence[str] = (), environment: str = "") -> list[dict[str, Any]]:
+        """Return the newest unresolved issues that were first seen within the last hours, at most 25."""
+        query = {"query": f"is:unresolved firstSeen:-{hours}h", "sort": "new", "limit": "25"}
+        params = {**query, "statsPeriod": f"{hours}h", **_chosen(projects, environment)}
+        return self._call("GET", "/issues/", [ISSUE], params=params)
+
+    def sessions(self, hours: int, projects: Sequence[str] = (), environment: str = "") -> dict[str, dict[str, int]]:
+        """Return how many sessions of the last hours went how, by release and by Sentry's word for it."""
+        query = {"field": SESSIONS, "groupBy": ["release", "session.status"], "includeSeries": "0"}
+        params = {**query, "statsPeriod": f"{hours}h", "interval": "1h", **_chosen(projects, environment)}
+        found: dict[str, dict[str, int]] = {}
+        for group in self._call("GET", "/sessions/", SESSION_COUNTS, params=params)["groups"]:
+            release, status = group["by"]["release"], group["by"]["session.status"]
+            found.setdefault(release, {})[status] = int(group["totals"].get(SESSIONS) or 0)
+        return found
+
     def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
         return self._api.json(method, self._of_organization(path), shape=shape, **request)
 
@@ -148,6 +170,13 @@ class Sentry:
             advice = None
         details = {key: value for key, value in error.details.items() if key not in ("kind", "message")}
         return ApiError(f"{error} {advice}", **details) if advice else error
+
+
+def _chosen(projects: Sequence[str], environment: str) -> dict[str, Any]:
+    return {
+        **({"project": list(projects)} if projects else {}),
+        **({"environment": environment} if environment else {}),
+    }
 
 
 def _path(version: str) -> str:

@@ -33,6 +33,7 @@ from starlette.routing import Route, Router
 
 from ...context import Context
 from ...faults import OPERATIONS
+from ...log_times import timed
 from ...orders import EXAMPLE, Order, service_of, units_of
 from ...state import Service, Storefront, UnitDeployment
 from ...vendor import Refusal, Vendor
@@ -273,7 +274,9 @@ class Resolvers:
         file = self.jobs.log_file(deployment)
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         return [
-            self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines if filter in line
+            self.nodes.log(front, service, deployment, at, line)
+            for at, line in timed(lines, deployment.changed)
+            if filter in line
         ][-limit:]
 
     def httpMetricsGroupedByStatus(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...log_times import timed
 from ...state import Service, Storefront, UnitDeployment
 from ...units import Unit
 from ..railway.nodes import iso
@@ -87,19 +88,14 @@ def deploy_node(service: Service, deployment: UnitDeployment) -> Node:
 
 
 def log_lines(service: Service, file_of: Callable[[UnitDeployment], Path], instances: Mapping[str, Unit]) -> list[Node]:
-    """Return the log lines of a service's builds and processes. A process's lines have the time of its
-    deploy's last change.
-    """
+    """Return the log lines of a service's builds and processes."""
     found = []
     for deployment in service.deployments.values():
         found += [_line(service, at, "build", "", line) for at, line in deployment.log]
         file, instance = file_of(deployment), next(iter(instances), "") if deployment.id == service.live else ""
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
-        # Each line has a millisecond of its own, as far back as there are lines: the pages of a log go by its times.
-        found += [
-            _line(service, deployment.changed + place, "app", instance, line)
-            for place, line in enumerate(lines, 1 - len(lines))
-        ]
+        # Each line has a millisecond of its own: the pages of a log go by its times.
+        found += [_line(service, at, "app", instance, line) for at, line in timed(lines, deployment.changed)]
     return found
 
 

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Router
 
 from ...state import Storefront, now
 from ...vendor import Refusal, Vendor, json_body
-from .shapes import PAGE, deploy, project, release
+from .shapes import PAGE, deploy, issue, project, release
 
 RELEASE_FIELDS = ("ref", "url", "dateReleased")
 
@@ -36,6 +36,8 @@ class Sentry(Vendor):
             self.route("GET", f"{one}/deploys/", "list_deploys", self.list_deploys),
             self.route("POST", f"{one}/deploys/", "create_deploy", self.create_deploy),
             self.route("GET", f"{organization}/stats_v2/", "event_counts", self.event_counts),
+            self.route("GET", f"{organization}/issues/", "list_issues", self.list_issues),
+            self.route("GET", f"{organization}/sessions/", "session_counts", self.session_counts),
         ]
         return Router([Mount("/api/0", routes=routes)])
 
@@ -76,6 +78,30 @@ class Sentry(Vendor):
         }
         end = datetime.fromtimestamp(now() / 1000, UTC).isoformat()
         return JSONResponse({"start": starts[0], "end": end, "intervals": starts, "groups": [group] if count else []})
+
+    async def list_issues(self, request: Request) -> Response:
+        """Return the issues that a test has set, the newest first: of the environments that are asked for."""
+        front, asked = self._front(request), request.query_params.getlist("environment")
+        kept = [one for one in front.sentry.get("issues", []) if not asked or one["environment"] in asked]
+        kept.sort(key=lambda one: str(one["first_seen"]), reverse=True)
+        return self._page(request, [issue(front, number, one) for number, one in enumerate(kept, 1)])
+
+    async def session_counts(self, request: Request) -> Response:
+        """Return the sessions that a test has set, by release and by how they went."""
+        front, query = self._front(request), request.query_params
+        if not query.get("field"):
+            raise self.refusal(400, "", 'Request is missing a "field"')
+        groups = [
+            {
+                "by": {"release": version, "session.status": status},
+                "totals": {query["field"]: count},
+                "series": {query["field"]: [count]},
+            }
+            for version, counts in front.sentry.get("sessions", {}).items()
+            for status, count in counts.items()
+        ]
+        at = datetime.fromtimestamp(now() / 1000, UTC).isoformat()
+        return JSONResponse({"start": at, "end": at, "intervals": [at], "query": "", "groups": groups})
 
     def _page(self, request: Request, items: list[Any]) -> Response:
         """Return a page and the links to its neighbours, which are always there and say whether they have results."""

@@ -81,6 +81,51 @@ def release(front: Storefront, kept: Kept) -> Kept:
     }
 
 
+def issue(front: Storefront, number: int, kept: Kept) -> Kept:
+    """``kept`` has title, count, first_seen and environment."""
+    slug, organization = front.sentry["projects"][0], front.sentry["organization"]
+    nothing = dict.fromkeys(
+        (
+            *("shareId", "logger", "priorityLockedAt", "seerFixabilityScore", "seerAutofixLastTriggered"),
+            *("seerExplorerAutofixLastTriggered", "assignedTo", "subscriptionDetails", "filtered"),
+            *("matchingEventId", "matchingEventEnvironment"),
+        )
+    )
+    never = dict.fromkeys(("isPublic", "isBookmarked", "isSubscribed", "hasSeen", "latestEventHasAttachments"), False)
+    seen = {
+        "count": str(kept["count"]),
+        "userCount": 1,
+        "firstSeen": kept["first_seen"],
+        "lastSeen": kept["first_seen"],
+    }
+    derived = {
+        **{"blocker": "none", "progress": "none", "status": "open", "viewCount": 0, "hasOpenFixPr": False},
+        **{"isAssigned": False, "hasRootCause": False, "lastCompletedAutofixStep": "none", "lastProgressedAt": None},
+    }
+    return {
+        **nothing,
+        **never,
+        **seen,
+        **{
+            "id": str(number),
+            "shortId": f"{slug.upper()}-{number}",
+            "title": kept["title"],
+            "culprit": "GET /products",
+        },
+        **{"permalink": f"https://{organization}.sentry.example/issues/{number}/", "level": "error", "type": "error"},
+        **{"status": "unresolved", "statusDetails": {}, "substatus": "new", "platform": "node", "priority": "high"},
+        **{
+            "project": {"id": "1", "name": slug, "slug": slug, "platform": "node"},
+            "metadata": {"title": kept["title"]},
+        },
+        **{"issueType": "error", "issueCategory": "error", "numComments": 0, "annotations": [], "isUnhandled": True},
+        **{"derivedData": derived, "stats": {}, "lifetime": dict(seen), "sessionCount": 0},
+        "inbox": {"reason": 0, "reason_details": None, "date_added": kept["first_seen"]},
+        "owners": {"type": "suspectCommit", "owner": "user:1", "date_added": kept["first_seen"]},
+        **{"integrationIssues": [], "sentryAppIssues": []},
+    }
+
+
 def project(front: Storefront, slug: str) -> Kept:
     team = {"id": "1", "slug": front.name, "name": front.name}
     versions = list(front.sentry["releases"])

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import progress
 from ansible_collections.storefront.runbook.plugins.module_utils.core.fork import LIVENESS, Lines
 
 from conftest import COLLECTIONS
@@ -92,6 +93,18 @@ def test_lines_are_shown_four_times_a_second_and_the_last_one_always(clock: Cloc
     assert shown[:3] == ["line 0", "line 4", "line 8"]
     assert shown[-1] == "line 79"
     assert len(shown) == 21
+
+
+def test_a_line_that_stays_is_never_held_back(clock: Clock) -> None:
+    shown: list[str] = []
+    lines = Lines(shown.append, clock)
+    for number in range(50):
+        lines.add(f"{progress.LASTING}line {number}")
+        lines.add(f"note {number}")
+    assert [line for line in shown if line.startswith(progress.LASTING)] == [
+        f"{progress.LASTING}line {number}" for number in range(50)
+    ]
+    assert len(shown) == 51
 
 
 def test_a_long_task_shows_fewer_lines_the_longer_it_takes(clock: Clock) -> None:

@@ -45,6 +45,15 @@ def test_a_line_is_one_line_and_harmless(shown: list[str], text: str, line: str)
     assert shown == [line]
 
 
+def test_a_line_that_stays_is_marked_harmless_and_longer(shown: list[str]) -> None:
+    progress.show("tok-s3cr3t \x1b[2J " + "x" * 3000)
+    (line,) = shown
+    assert line.startswith(f"{progress.LASTING}******** ?[2J x")
+    assert len(line) == 1 + progress.LONGEST_SHOWN
+    progress.report(f"{progress.LASTING}forged")
+    assert shown[-1] == "?forged"
+
+
 def test_a_transfer_shows_bytes_and_rate(shown: list[str], clock: Clock) -> None:
     transfer = progress.Transfer("Upload", 10_000_000, clock)
     transfer.add(1_000_000)

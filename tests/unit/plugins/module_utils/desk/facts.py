@@ -82,7 +82,7 @@ def well() -> dict[str, Any]:
             "moved": None,
             "variables": [],
         },
-        "unit:api": unit(),
+        "unit:api": unit(http={"requests": 0, "errors_4xx": 0, "errors_5xx": 0}),
         "unit:worker": unit(),
         "site:frontend": [check("homepage", "https://shop.example/")],
         "site:backend": [check("health", "https://api.shop.example/health", cf_cache_status=None)],

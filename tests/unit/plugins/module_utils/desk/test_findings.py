@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.diagnosis import build, find
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.findings.finding import View
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.gather import ABSENT
 
 from tests.unit.plugins.module_utils.desk.facts import (
     LIVE,
@@ -64,10 +65,21 @@ def statement(query: str, calls: int, mean: float = 1.0) -> dict[str, Any]:
     return {"query": query, "calls": calls, "mean_ms": mean, "total_ms": calls * mean, "rows": calls}
 
 
+def issue(first_seen: str, events: int, title: str = "TypeError: null (reading 'price')") -> dict[str, Any]:
+    """An issue of the day on which v1.1.0 was deployed at 9:00."""
+    return {"title": title, "events": events, "first_seen": f"2026-03-01T{first_seen}:00Z", "url": "https://sentry/1"}
+
+
+def reported(*issues: dict[str, Any], sessions: dict[str, tuple[int, int]] | None = None) -> dict[str, Any]:
+    counted = {name: {"total": total, "bad": bad} for name, (total, bad) in (sessions or {}).items()}
+    return {"issues": list(issues), "sessions": counted}
+
+
 N_PLUS_ONE = [
     statement('SELECT * FROM "Product" LIMIT $?', 10),
     statement('SELECT * FROM "Review" WHERE "productId" = $?', 240),
 ]
+SILENT = {"unit__api": unit()}  # of a platform that counts no answers, such as Render
 SICK = [
     check(
         "health",
@@ -151,6 +163,15 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             )
         },
     ),
+    ("errors_with_release", "T5", {"sentry": reported(issue("09:12", 214))}),
+    ("errors_with_release", "T5", {"sentry": reported(sessions={"v1.1.0": (400, 40), "v1.0.0": (900, 4)})}),
+    ("errors_with_release", "T5", {"sentry": reported(sessions={"shop@v1.1.0": (400, 40), "shop@v1.0.0": (900, 4)})}),
+    ("errors_without_release", "T5", {"sentry": reported(issue("11:40", 214))}),
+    (
+        "in_maintenance",
+        "T3",
+        {"edge_maintenance": {"on": True}, "site__backend": [{**SICK[0], "status": 503}]},
+    ),
     ("n_plus_one", "T6", {"database": database(slow_queries=N_PLUS_ONE)}),
     ("slow_query", "T6", {"database": database(slow_queries=[statement("SELECT 1", 3, 900.0)])}),
     (
@@ -187,6 +208,64 @@ def test_the_first_finding_names_what_is_wrong(name: str, section: str, changed:
 )
 def test_no_spike_is_seen_where_there_is_none(since: tuple[int, int], before: tuple[int, int]) -> None:
     assert findings(unit__api=unit(http_since=counted(*since), http_before=counted(*before))) == []
+
+
+@pytest.mark.parametrize(
+    "sentry",
+    [
+        reported(),
+        reported(issue("08:00", 5000)),
+        reported(issue("09:12", 19)),
+        reported(sessions={"v1.1.0": (400, 40), "v1.0.0": (900, 80)}),
+        reported(sessions={"v1.1.0": (10, 10), "v1.0.0": (900, 4)}),
+    ],
+)
+def test_what_sentry_had_before_or_has_little_of_is_no_finding(sentry: dict[str, Any]) -> None:
+    assert findings(sentry=sentry) == []
+
+
+def test_the_evidence_of_sentry_has_counts_and_the_issue() -> None:
+    (found,) = findings(sentry=reported(issue("09:01", 3, "rare"), issue("09:12", 214)))
+    assert "2 new issues, 217 events since" in found.evidence
+    assert "TypeError: null (reading 'price') (https://sentry/1)" in found.evidence
+    assert (found.certainty, found.remedy) == ("likely", "rollback")
+    (sure,) = findings(sentry=reported(sessions={"v1.1.0": (400, 40), "v1.0.0": (900, 4)}))
+    assert sure.certainty == "sure"
+    assert "40 of 400 sessions failed (10.0 %), of other releases 4 of 900 (0.4 %)" in sure.evidence
+
+
+def clear(**changed: Any) -> list[str]:
+    view = View(PARAMS, facts(**changed))
+    found, wrong = find(view)
+    return build(view, found, wrong)["report"]["clear"]
+
+
+def test_errors_are_fine_only_where_something_counts_them() -> None:
+    assert "errors" in clear(unit__api=unit(http=counted(100, 0)))
+    assert "errors" in clear(sentry=reported())
+    assert "errors" not in clear(sentry=down("no such organization"), **SILENT)
+    (found,) = findings(**SILENT)
+    assert (found.id, found.weight) == ("errors_unknown", 2)
+    assert "it is not configured" in found.evidence
+    (found,) = findings(sentry=down("Sentry answered 401"), **SILENT)
+    assert "Sentry answered 401" in found.evidence
+
+
+def test_what_was_not_asked_is_not_called_fine() -> None:
+    assert "pages at the edge" not in clear(site__frontend=down("no answer"))
+    assert "migrations" not in clear(database=ABSENT)
+
+
+def test_a_maintenance_hides_nothing_that_it_does_not_explain() -> None:
+    closed = {"edge_maintenance": {"on": True}, "site__backend": [{**SICK[0], "status": 500}]}
+    assert [one.id for one in findings(**closed)] == ["unhealthy", "in_maintenance"]
+    record = {"since": "2026-03-01T11:30:00Z", "by": "alice", "way": "edge", "units": ["worker"]}
+    record |= {"expected_at": "2026-03-01T12:30:00Z"}
+    stopped = {"unit__worker": unit(live=None, newest={**LIVE, "status": "stopped"}), "maintenance": record}
+    (found,) = findings(**stopped)
+    assert found.do.endswith("maintenance.yml -i production -e maintenance_state=off")
+    (found,) = findings(lease={"state": "free", "journal": {"held": True}})
+    assert "Deploy again or roll back" in found.advice
 
 
 def test_a_lock_of_sessions_that_are_not_visible_is_named() -> None:

@@ -100,6 +100,85 @@ def test_what_is_not_well_is_named(surface: str, level: str, word: str, changed:
     assert report["contacts"] == ["on call: +1 555 0100"]
 
 
+RECORD = {
+    "since": "2026-03-01T11:30:00Z",
+    "by": "alice",
+    "way": "edge",
+    "units": ["worker"],
+    "expected_at": "2026-03-01T12:30:00Z",
+    "opens_at": None,
+    "reason": "the database moves",
+}
+CLOSED = {"outcome": "unhealthy", "status": 503, "reasons": ["status 503 instead of 200"]}
+
+
+def in_maintenance(**changed: Any) -> dict[str, Any]:
+    """The shop is closed at the edge, and its worker was stopped for that."""
+    usual = {
+        "maintenance": RECORD,
+        "unit__worker": unit(live=None, newest={**LIVE, "status": "stopped"}),
+        "site__backend": [check("health", "/health", **CLOSED)],
+        "site__frontend": [check("homepage", "/", **CLOSED)],
+    }
+    return {**usual, **changed}
+
+
+def test_a_shop_in_maintenance_is_closed_and_not_broken() -> None:
+    page = status(**in_maintenance())
+    report = page["report"]
+    assert report["level"] == "attention"
+    assert report["maintenance"]["by"] == "alice"
+    assert report["surfaces"]["worker"]["why"] == ["stopped for the maintenance"]
+    assert report["surfaces"]["api"]["why"] == ["closed for maintenance"]
+    assert report["drift"] == []
+    assert report["next"][1].endswith("maintenance.yml -i production -e maintenance_state=off")
+    assert not any("rollback" in command for command in report["next"])
+    (row,) = [line for line in page["lines"] if "maintenance on since" in line]
+    assert "by alice, by a Worker at Cloudflare's edge, because the database moves; expected back" in row
+
+
+@pytest.mark.parametrize(
+    ("changed", "level", "why"),
+    [
+        ({"unit__api": unit(live=None)}, "down", "nothing of it runs"),
+        (
+            {"site__backend": [check("health", "/health", outcome="unhealthy", status=500, reasons=["500"])]},
+            "down",
+            "500",
+        ),
+        ({"maintenance": {**RECORD, "units": []}}, "attention", "closed for maintenance"),
+    ],
+)
+def test_what_is_broken_in_a_maintenance_is_still_named(changed: dict[str, Any], level: str, why: str) -> None:
+    surface = status(**in_maintenance(**changed))["report"]["surfaces"]["api"]
+    assert surface["level"] == level
+    assert any(why in text for text in surface["why"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"maintenance": {**RECORD, "expected_at": "2026-03-01T11:45:00Z"}}, "it was expected to end"),
+        ({"maintenance": {}, "edge_maintenance": {"on": True, "since": None}}, "no record says why"),
+        ({"maintenance": {}, "lease": {"state": "free", "journal": {"held": True}}}, "by an unfinished deploy"),
+    ],
+)
+def test_each_kind_of_maintenance_is_named(changed: dict[str, Any], words: str) -> None:
+    page = status(**in_maintenance(**changed))
+    assert any(words in line for line in page["lines"] if "maintenance on" in line), page["lines"]
+
+
+def test_an_open_shop_is_in_no_maintenance() -> None:
+    assert status(maintenance={}, edge_maintenance={"on": False})["report"]["maintenance"] is None
+
+
+def test_a_deployment_with_which_the_run_itself_ended_is_no_drift() -> None:
+    again = {**LIVE, "id": "d3", "created_at": "2026-03-01T09:01:00+00:00"}
+    assert drift(facts(unit__api=unit(live=again))) == []
+    (found,) = drift(facts(unit__api=unit(live={**again, "created_at": "2026-03-01T09:03:00+00:00"})))
+    assert found.kind == "redeployed"
+
+
 def test_a_deploy_under_way_is_shown_with_its_step() -> None:
     held = {
         "state": "held",
@@ -131,7 +210,7 @@ def test_a_certificate_that_ends_soon_needs_attention() -> None:
     ("kind", "exact", "changed"),
     [
         ("deployed", True, {"unit__api": unit(live={**LIVE, "id": "d9", "release": "v9"})}),
-        ("redeployed", True, {"unit__api": unit(live={**LIVE, "id": "d9"})}),
+        ("redeployed", True, {"unit__api": unit(live={**LIVE, "id": "d9", "created_at": "2026-03-01T10:00:00+00:00"})}),
         ("stopped", False, {"unit__api": unit(live=None)}),
         ("scaled", False, {"unit__api": unit(replicas=3)}),
         ("variables", False, {"unit__api": unit(variables=VARIABLES[:1])}),

@@ -93,6 +93,14 @@ def test_progress_becomes_the_live_lines_text_and_is_not_printed(clock):
     assert stream.getvalue().endswith("\r\x1b[Krelease api")
 
 
+def test_a_line_of_a_module_that_stays_is_printed_at_once(clock):
+    stream = Stream()
+    live = live_on(stream, clock)
+    live.tick(clock.now)
+    live.display.display(":: shop: 12:00:01 api it failed: yes")
+    assert stream.getvalue() == "\r\x1b[Krelease api\r\x1b[K12:00:01 api it failed: yes\n"
+
+
 @pytest.mark.parametrize("text", ["...", ".. no host", "..shop: x", "see .. shop: x"])
 def test_what_only_looks_like_progress_is_printed(clock, text):
     stream = Stream()
