@@ -42,6 +42,18 @@ if command -v apt-get >/dev/null && ! PATH=$PATH:/usr/sbin command -v pgbouncer 
   unpack_pgbouncer >/dev/null 2>&1 || echo "setup: PgBouncer is not available here, so its tests are skipped. To run them: $install pgbouncer" >&2
 fi
 
+# The tests of extensions/awx apply its data with awx.awx, which the package ansible carried until its release 12.
+if ! cmp -s tests/awx.txt .cache/awx/awx.txt; then
+  echo "Adding awx.awx, for the tests of AWX's data ..."
+  rm -rf .cache/awx && mkdir -p .cache/awx
+  (.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest .cache/awx -r tests/awx.txt \
+    && .venv/bin/python -c 'import sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith("ansible_collections/awx/awx/")])' .cache/awx/ansible-*.whl .cache/awx \
+    && rm .cache/awx/ansible-*.whl && cp tests/awx.txt .cache/awx/) \
+    || { rm -rf .cache/awx; echo "setup: awx.awx is not available here, so its tests are skipped. To run them, give pip access to its index and rerun make setup." >&2; }
+fi
+
 # The tests of pages run Lighthouse in a browser. The browser itself is the machine's: no Python package has one.
 if ! cmp -s tests/node/package-lock.json .cache/node/package-lock.json; then
   echo "Adding Lighthouse, for the tests of pages ..."

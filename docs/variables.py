@@ -5,8 +5,8 @@
 docs/variables.py (`make variables`).
 
 A variable is declared once, in the argument specs of the role that reads it. From there come playbooks/<name>.meta.yml,
-in ansible-core's form, which preflight checks before a run and from which surveys can be made; docs/inventory.md; and
-the names from which preflight recognizes a mistyped one.
+in ansible-core's form, which preflight checks before a run; AWX's surveys (awx.py); docs/inventory.md; and the names
+from which preflight recognizes a mistyped one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+import awx
+
 SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
@@ -307,6 +310,7 @@ def files() -> dict[Path, str]:
         **{ROOT / "playbooks" / f"{playbook}.meta.yml": meta_text(playbook) for playbook in PLAYBOOKS},
         ROOT / "docs" / "inventory.md": page(),
         ROOT / "plugins" / "module_utils" / "release" / "variable_names.py": names_text(),
+        **awx.files({playbook: meta(playbook)["argument_specs"] for playbook in PLAYBOOKS}),
     }
 
 

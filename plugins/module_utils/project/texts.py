@@ -16,6 +16,7 @@ interpreter_python = auto_silent
 localhost_warning = false
 retry_files_enabled = false
 duplicate_dict_key = error
+inject_facts_as_vars = false
 pipelining = true
 internal_poll_interval = 0.01
 
