@@ -27,6 +27,7 @@ SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
+LEVERS = ("scale", "restart")
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
@@ -38,7 +39,7 @@ RUN = {
     "approve_migration": ("deploy", "preflight", "migrate"),
     "accept_schema": ("deploy", "preflight", "migrate", "rollback"),
     "baseline_broken": ("deploy", "preflight", "rollback"),
-    "break_lease": ("deploy", "preflight", "migrate", "rollback", "restore", "maintenance"),
+    "break_lease": ("deploy", "preflight", "migrate", "rollback", "restore", "maintenance", *LEVERS),
     "backup": ("restore", "prove"),
     "backup_prefix": ("restore", "prove", "backups"),
     "approve_restore": ("restore",),
@@ -60,7 +61,8 @@ RUN = {
     "compare": ("releases",),
     "remedy": ("diagnose",),
     "migration": ("diagnose",),
-    "unit": ("diagnose", "logs"),
+    "scale": ("scale",),
+    "unit": ("diagnose", "logs", "restart"),
     **dict.fromkeys(
         ("since", "until", "level", "filter", "grep", "request", "limit", "follow", "log_source"), ("logs",)
     ),
@@ -85,6 +87,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "migrate": (("storefront", "database", "notify"), ALL),
     "restore": (("storefront", "database", "backend", "edge", "verify", "notify"), ALL),
     "maintenance": (("storefront", "backend", "edge", "verify", "notify"), ALL),
+    **{lever: (("storefront", "backend", "verify", "notify"), ALL) for lever in LEVERS},
     "backup": (("storefront", "database"), ALL),
     "backups": (("storefront", "database"), ("store", "database")),
     "prove": (("storefront", "database"), ("store", "database")),

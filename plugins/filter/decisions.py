@@ -29,8 +29,10 @@ from ..module_utils.release import (
     pages,
     phases,
     redis_page,
+    restart,
     restores,
     rollout,
+    scale,
     settling,
     target,
     units,
@@ -128,6 +130,10 @@ def maintenance_message(record: Mapping[str, Any], state: str, **seen: Any) -> s
     return tell(record, **seen)
 
 
+def restart_wanted(unit: str, units: Sequence[Mapping[str, Any]], left: Mapping[str, Any]) -> dict[str, Any]:
+    return restart.wanted(unit, units, left, datetime.now(UTC).timestamp())
+
+
 def maintenance_problems(state: str, **seen: Any) -> list[str]:
     return maintenance.problems(state, **seen)
 
@@ -221,6 +227,13 @@ class FilterModule:
             "database_policy": decide_database_policy,
             "database_problems": database_problems,
             "deploy_phases": deploy_phases,
+            "scale_wanted": scale.wanted,
+            "scale_planned": scale.planned,
+            "scale_message": scale.message,
+            "restart_wanted": restart_wanted,
+            "restart_problems": restart.problems,
+            "restart_change": restart.change,
+            "restart_message": restart.message,
             "maintenance_message": maintenance_message,
             "maintenance_problems": maintenance_problems,
             "maintenance_state": maintenance.state_of,

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backend_service
 version_added: 1.0.0
-short_description: Deploy, roll back, stop or start a backend service on its platform
+short_description: Deploy, roll back, scale, restart, stop or start a backend service on its platform
 description:
   - Runs M(storefront.runbook.railway_service) or M(storefront.runbook.render_service), depending on O(platform), with
     the options that this module supports.
@@ -31,9 +31,10 @@ options:
     required: true
   state:
     description:
-      - The requested state of the service. V(configured) changes only O(auto_deploy).
+      - The requested state of the service. V(configured) changes only O(auto_deploy). V(scaled) runs O(replicas) or
+        O(regions). V(restarted) starts new processes of the live deployment on every run.
     type: str
-    choices: [configured, deployed, rolled_back, started, stopped]
+    choices: [configured, deployed, restarted, rolled_back, scaled, started, stopped]
     required: true
   source:
     description:
@@ -87,6 +88,19 @@ options:
       - Digests of the variables that O(deployment) ran with. Railway reports them itself.
     type: list
     elements: dict
+  replicas:
+    description:
+      - Number of replicas for O(state=scaled), for a service that runs in one region.
+    type: int
+  regions:
+    description:
+      - Number of replicas in each region for O(state=scaled). On Railway a region with 0 is left. A service at Render
+        runs in one region.
+    type: dict
+  replicas_limit:
+    description:
+      - Most replicas of a service that the platform has agreed to, instead of those of the plan.
+    type: int
   wait:
     description:
       - Whether to wait until the service has reached its state.

@@ -34,7 +34,7 @@ options:
         does the same for a running deployment that has an old value of one of them.
       - V(restarted) restarts the process of the live deployment with its old variables. It does so on every run.
       - V(removed) removes the running or stopped deployment. Railway keeps the image for a rollback for some time.
-      - V(scaled) runs the number of replicas in O(regions). Railway redeploys the live image for this.
+      - V(scaled) runs the number of replicas in O(regions) or O(replicas). Railway redeploys the live image for this.
       - V(configured) changes settings and deploys nothing. The settings are O(auto_deploy), O(healthcheck_path),
         O(healthcheck_timeout), O(overlap_seconds), O(draining_seconds) and O(pre_deploy_command). All but
         O(auto_deploy) take effect with the next deployment. Options that are not set stay as they are.
@@ -126,8 +126,17 @@ options:
   regions:
     description:
       - Dictionary of region names and numbers of replicas. Regions that are not listed keep their replicas. A region
-        with 0 is removed. Required with O(state=scaled).
+        with 0 is removed. O(state=scaled) needs it, or O(replicas).
     type: dict
+  replicas:
+    description:
+      - Number of replicas for O(state=scaled), for a service that runs in one region.
+    type: int
+  replicas_limit:
+    description:
+      - Most replicas of a service that Railway has agreed to. By default it is the number that the plan of the project
+        allows.
+    type: int
 extends_documentation_fragment:
   - storefront.runbook.api
   - storefront.runbook.railway
@@ -272,10 +281,22 @@ service:
   type: dict
   sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": null}
 settings:
-  description: The changeable settings after the run.
+  description:
+    - The changeable settings after the run. With O(state=scaled), C(regions) has the replicas of each region.
   returned: with O(state=configured) or O(state=scaled)
   type: dict
-  sample: {"auto_deploy": false}
+  sample: {"regions": {"us-west2": 3}}
+previous_settings:
+  description: The same settings before the run.
+  returned: with O(state=configured) or O(state=scaled)
+  type: dict
+  sample: {"regions": {"us-west2": 1}}
+limit:
+  description: The plan of the project, and the most replicas of a service that it allows. These are null if they are not
+    known.
+  returned: with O(state=scaled)
+  type: dict
+  sample: {"plan": "pro", "replicas": 42}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -342,6 +363,7 @@ def argument_spec() -> dict[str, Any]:
         "pinned_variables": {"type": "list", "elements": "str", "default": []},
         "auto_deploy": {"type": "bool"},
         "regions": {"type": "dict"},
+        **{name: {"type": "int"} for name in ("replicas", "replicas_limit")},
         **wait_options(),
         **lease_options(),
     }
@@ -359,12 +381,12 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     previous = serving.describe() if serving else None
     coming = [deployment for deployment in listed if deployment.in_progress]
     if state in SETTINGS:
-        was, then, change = SETTINGS[state](params, client)
+        was, then, change, details = SETTINGS[state](params, client)
         return Plan(
             was,
             then,
             Change(params["wait"], change),
-            {"settings": then, "deployment": previous, "previous": previous},
+            {**details, "settings": then, "previous_settings": was, "deployment": previous, "previous": previous},
         )
     before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
     if state in ENDS:

@@ -121,6 +121,12 @@ maintenance:
     not in maintenance.
   returned: when the record can be read
   type: dict
+held_variables:
+  description: Names of the variables that an operator has set or removed with C(variables.yml) or C(secrets.yml), by
+    unit. A rollback keeps their current values.
+  returned: success
+  type: dict
+  sample: {"api": ["STRIPE_KEY"]}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -148,6 +154,7 @@ from ..module_utils.core.options import store_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.release import ledger_history, maintenance
 from ..module_utils.release.ledger import state_after, target, unfit, verified
+from ..module_utils.release.levers import held_variables
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
@@ -195,6 +202,7 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
         "target": found,
         "message": message,
         "remarks": remarks,
+        "held_variables": held_variables(records),
     }
     result |= {"unverified": unfit(records), "records": history.shown, **maintained(client.store)}
     return Plan({}, {}, result=result)

@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the record of a deploy, a rollback or a restore to the ledger."""
+"""Write the record of a deploy, a rollback, a restore or a lever to the ledger."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_record
 version_added: 1.0.0
-short_description: Record a deploy, a rollback or a restore of the database in the ledger
+short_description: Record a deploy, a rollback, a restore or an operator's change in the ledger
 description:
   - Writes one record to the ledger in the store. Records are never changed. A second run with the same values changes
     nothing.
@@ -33,9 +33,10 @@ options:
     required: true
   kind:
     description:
-      - Kind of the run.
+      - Kind of the run. V(scale), V(restart), V(variables), V(secrets), V(seed) and V(refresh) change what runs without a
+        release, and need O(change).
     type: str
-    choices: [deploy, rollback, restore]
+    choices: [deploy, rollback, restore, scale, restart, variables, secrets, seed, refresh]
     default: deploy
   outcome:
     description:
@@ -45,14 +46,14 @@ options:
         because it cannot run on the current schema.
       - V(restored) and V(undone) are outcomes of a restore. V(restored) means that the restored backup is in use, and
         V(undone) that the previous database is in use again.
+      - V(changed) and V(undone) are outcomes of the kinds with O(change).
     type: str
-    choices: [released, rolled_back, incomplete, unsafe, restored, undone]
+    choices: [released, rolled_back, incomplete, unsafe, restored, undone, changed]
     required: true
   release:
     description:
-      - Release that was deployed or rolled back to, such as V(v1.1.0).
+      - Release that was deployed or rolled back to, such as V(v1.1.0). Required except with O(change).
     type: str
-    required: true
   commit:
     description:
       - Full SHA of the release's commit.
@@ -174,6 +175,26 @@ options:
         description:
           - Number of rows of the previous database that the new one lacks or has in a different version.
         type: int
+  change:
+    description:
+      - What the operator changed. Required for the kinds that move no release, and refused with others.
+    type: dict
+    suboptions:
+      before:
+        description:
+          - State before the run of each part that it changed.
+        type: dict
+        default: {}
+      after:
+        description:
+          - State of each part after the run.
+        type: dict
+        default: {}
+      names:
+        description:
+          - Names of the variables that were set or removed, by unit. A later rollback keeps their current values.
+        type: dict
+        default: {}
   summary:
     description:
       - Summary for the operator.
@@ -265,7 +286,8 @@ from ..module_utils.release.lease import Lease, guard
 from ..module_utils.release.lease_document import iso, last_holder
 from ..module_utils.release.ledger import find, make, place, same, write
 from ..module_utils.release.ledger_keys import Key, newest_first
-from ..module_utils.release.ledger_rules import fence, moment, refuse_contradictions, withdraw
+from ..module_utils.release.ledger_rules import OUTCOMES, fence, moment, refuse_contradictions, withdraw
+from ..module_utils.release.levers import KINDS
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
@@ -276,6 +298,7 @@ RESTORE = {
     **{name: {"type": "str"} for name in ("kept", "kept_until")},
     "lost_rows": {"type": "int"},
 }
+CHANGE = {name: {"type": "dict", "default": {}} for name in ("before", "after", "names")}
 STEP = {
     "name": {"type": "str", "required": True},
     "outcome": {"type": "str", "required": True},
@@ -290,13 +313,9 @@ EVIDENCE = {
 def argument_spec() -> dict[str, Any]:
     return {
         "storefront": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["deploy", "rollback", "restore"], "default": "deploy"},
-        "outcome": {
-            "type": "str",
-            "required": True,
-            "choices": ["released", "rolled_back", "incomplete", "unsafe", "restored", "undone"],
-        },
-        "release": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": ["deploy", "rollback", "restore", *KINDS], "default": "deploy"},
+        "outcome": {"type": "str", "required": True, "choices": list(OUTCOMES)},
+        "release": {"type": "str"},
         "commit": {"type": "str"},
         "id": {"type": "str"},
         "started_at": {"type": "str", "required": True},
@@ -308,6 +327,7 @@ def argument_spec() -> dict[str, Any]:
         "migrations": {"type": "list", "elements": "str", "default": []},
         "backup": {"type": "str"},
         "restore": {"type": "dict", "options": RESTORE},
+        "change": {"type": "dict", "options": CHANGE},
         "summary": {"type": "str"},
         "withdrawn": {"type": "str"},
         **lease_options(),

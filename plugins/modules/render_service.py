@@ -118,8 +118,17 @@ options:
     type: str
   replicas:
     description:
-      - Number of instances to run. Required with O(state=scaled). The module refuses it while Render's autoscaling is
-        on, since Render then ignores the number.
+      - Number of instances to run. O(state=scaled) needs it, or O(regions). The module refuses it while Render's
+        autoscaling is on, since Render then ignores the number.
+    type: int
+  regions:
+    description:
+      - Number of instances by region, instead of O(replicas). A service at Render runs in one region only.
+    type: dict
+  replicas_limit:
+    description:
+      - Most instances of a service that Render has agreed to. The default is 100, and 1 for a free service. A service
+        with a disk has one.
     type: int
   auto_deploy:
     description:
@@ -266,6 +275,21 @@ auto_deploy:
   description: Whether Render deploys each push automatically after the run.
   returned: success
   type: bool
+settings:
+  description: Number of instances after the run in the region of the service, as C(regions).
+  returned: with O(state=scaled)
+  type: dict
+  sample: {"regions": {"frankfurt": 3}}
+previous_settings:
+  description: The same before the run.
+  returned: with O(state=scaled)
+  type: dict
+  sample: {"regions": {"frankfurt": 1}}
+limit:
+  description: The plan of the service, and the most instances that it allows.
+  returned: with O(state=scaled)
+  type: dict
+  sample: {"plan": "standard", "replicas": 100}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -305,7 +329,7 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.render.client import API_URL, Render, connect, named, releases_in
 from ..module_utils.platforms.render.goals import goal_of
-from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, settings_summary
+from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, scaling, settings_summary
 from ..module_utils.platforms.render.states import auto_deploys, brief, is_suspended, live
 from ..module_utils.platforms.render.variables import digests, variables
 from ..module_utils.platforms.render.work import Work
@@ -331,7 +355,8 @@ def argument_spec() -> dict[str, Any]:
             "options": {"name": {"type": "str", "required": True}, "digest": {"type": "str", "required": True}},
         },
         "digest_key": {"type": "str", "no_log": True},
-        "replicas": {"type": "int"},
+        **{name: {"type": "int"} for name in ("replicas", "replicas_limit")},
+        "regions": {"type": "dict"},
         "auto_deploy": {"type": "bool"},
         "maintenance_mode": {"type": "bool"},
         **wait_options(),
@@ -368,6 +393,8 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     after = {**before, "auto_deploy": result["auto_deploy"]}
     if state in SETTINGS:
         SETTINGS[state](params, client, before, after, work)
+        if state == "scaled":
+            result |= scaling(client, before, after, params["replicas_limit"])
         return Plan(before, after, work, result)
     if state == "stopped":
         work.stop = [deploy for deploy in listed if deploy.in_progress]
@@ -409,7 +436,6 @@ def main() -> None:
         required_if=[
             ("state", "deployed", ("ref", "commit", "image"), True),
             ("state", "rolled_back", ("deployment",)),
-            ("state", "scaled", ("replicas",)),
         ],
         required_by={"ref": ("path",)},
         mutually_exclusive=[("ref", "commit", "image")],

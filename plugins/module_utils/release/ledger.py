@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: one immutable record for each deploy, rollback and restore. The records show what is live and
+"""The ledger: one immutable record for each deploy, rollback, restore and lever. The records show what is live and
 the target of a rollback.
 """
 
@@ -35,6 +35,8 @@ FIELDS = (
 UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at", "replicas")
 STEP_FIELDS = ("name", "outcome", "seconds")
 RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
+CHANGE_FIELDS = ("before", "after", "names")
+RELEASING = ("deploy", "rollback")  # the kinds that move a release
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
 TEXT = (str, None)
 UNITS = documents.Each({f"{field}?": (str, int, float, None) for field in UNIT_FIELDS})
@@ -52,6 +54,7 @@ SHAPE = {
     "steps?": [dict],
     "evidence?": [dict],
     "restore?": dict,
+    "change?": {f"{field}?": dict for field in CHANGE_FIELDS},
     **dict.fromkeys(("fence?", "number?"), (documents.count, None)),
 }
 
@@ -73,6 +76,8 @@ def make(facts: Mapping[str, Any]) -> Record:
     }
     if facts.get("restore"):  # only a restore's record has it
         record["restore"] = _only(facts["restore"], RESTORE_FIELDS)
+    if facts.get("change"):  # only a lever's record has it
+        record["change"] = _only(facts["change"], CHANGE_FIELDS)
     record = _redacted(record)
     record["id"] = facts.get("id") or hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
     return record
@@ -144,8 +149,7 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
         return found, None if found is not None else f"The ledger has no verified deploy of {release}."
     if not good:
         return None, "The ledger has no verified release."
-    # a restore moves no release
-    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")
+    live, last = records[good[0]], next(record for record in records if record["kind"] in RELEASING)
     if last["outcome"] in ("incomplete", "unsafe"):
         ended = f"The {last['kind']} of {last['release']} ended with the outcome {last['outcome']}"
         return good[0], f"{ended}, so the target is {live['release']}, the last verified release."

@@ -14,7 +14,7 @@ from ..core.errors import ConfigError
 from ..core.wait import nothing
 from ..store.base import Store
 from .lease_document import timestamp
-from .ledger import Record, load, state_after, target, verified
+from .ledger import RELEASING, Record, load, state_after, target, verified
 from .ledger_keys import Key, newest_first
 from .store_clock import APART, StoreClock
 
@@ -56,7 +56,7 @@ def read(
     now = clock or StoreClock(store)
     now.set()
     # the outcome of the last run matters in any case
-    first = next((key for key in keys if key.kind != "restore"), None)
+    first = next((key for key in keys if not key.kind or key.kind in RELEASING), None)
     older = (key for key in keys[limit:] if every or key.matters() or key is first)
     records = shown = list(_load(store, keys[:limit], warn))
     batch = list(islice(older, BATCH))

@@ -20,6 +20,7 @@ ORDERED = re.compile(r"f(\d{8,15})-(\d{4,9})-([a-z]+)-([a-z_]+)-(.+)\.json")
 TIMED = re.compile(r"\d{8}T\d{9}Z-(.+)\.json")
 # The outcomes of a deploy or a rollback whose release was verified live.
 VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
+HOLDING = ("variables", "secrets")  # levers whose variables a rollback keeps
 
 
 class Key(NamedTuple):
@@ -35,8 +36,8 @@ class Key(NamedTuple):
     outcome: str = ""
 
     def matters(self) -> bool:
-        """Whether the record may show what is live, or what was withdrawn."""
-        return not self.kind or self.kind == "rollback" or (self.kind, self.outcome) in VERIFIED
+        """Whether the record may show what is live, what was withdrawn, or which variables an operator has set."""
+        return not self.kind or self.kind in ("rollback", *HOLDING) or (self.kind, self.outcome) in VERIFIED
 
 
 def compose(fence: int, number: int, kind: str, outcome: str, identity: str) -> str:

@@ -15,15 +15,24 @@ from ..core.errors import ConfigError, LeaseLost, RunbookError
 from ..store.base import Store
 from .lease import Lease
 from .lease_document import iso, last_holder, timestamp
+from .levers import KINDS
+
+OUTCOMES = ("released", "rolled_back", "incomplete", "unsafe", "restored", "undone", "changed")
+OF_LEVERS = ("changed", "undone", "incomplete")
 
 
 def refuse_contradictions(params: Mapping[str, Any]) -> None:
-    """Refuse a record whose kind, outcome and restore do not belong together. Raise ConfigError."""
+    """Refuse a record whose kind, outcome, release, restore and change do not belong together. Raise ConfigError."""
     if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
         raise ConfigError(
             f"id {params['id']!r} cannot be the name of an object in the store. Use letters, digits, dots and hyphens"
             " only, or leave it out."
         )
+    _refuse_levers(params)
+    if params["kind"] in KINDS:
+        return
+    if not params["release"]:
+        raise ConfigError(f"A {params['kind']} is of a release. Set release.")
     if params["kind"] == "rollback" and params["outcome"] == "released":
         raise ConfigError(
             "The outcome of a rollback cannot be released. Set outcome to rolled_back if it was verified, or else to"
@@ -38,6 +47,24 @@ def refuse_contradictions(params: Mapping[str, Any]) -> None:
     if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
         raise ConfigError(
             f"The outcome of a restore cannot be {params['outcome']}. Set outcome to restored, undone or incomplete."
+        )
+
+
+def _refuse_levers(params: Mapping[str, Any]) -> None:
+    lever = params["kind"] in KINDS
+    if lever != bool(params["change"]):
+        raise ConfigError(
+            f"The option change is for {', '.join(KINDS)}, and each of them needs it. Set kind to one of them and"
+            " describe the change in change, or leave change out."
+        )
+    if lever and (params["outcome"] not in OF_LEVERS or params["restore"]):
+        raise ConfigError(
+            f"The outcome of {params['kind']} cannot be {params['outcome']}, and it is no restore. Set outcome to"
+            f" {', '.join(OF_LEVERS)}, and leave restore out."
+        )
+    if not lever and params["outcome"] == "changed":
+        raise ConfigError(
+            f"The outcome changed is for {', '.join(KINDS)}. Set another outcome, or kind to one of them."
         )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 WORDS = {
     "released": "is live",
+    "changed": "succeeded",
+    "unchanged": "had nothing to change",
     "rolled_back": "was rolled back",
     "incomplete": "is INCOMPLETE: somebody has to act now",
     "lost": "lost the lease: its new holder decides which release serves",
@@ -39,7 +41,9 @@ class Run:
     @property
     def good(self) -> bool:
         """Whether the run succeeded; a deploy that was rolled back did not."""
-        return self.outcome == "released" or (self.outcome == "rolled_back" and self.kind == "rollback")
+        return self.outcome in ("released", "changed", "unchanged") or (
+            self.outcome == "rolled_back" and self.kind == "rollback"
+        )
 
     @property
     def word(self) -> str:

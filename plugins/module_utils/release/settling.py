@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .levers import blocked
 from .results import failure_message, names
 
 
@@ -31,6 +32,7 @@ def lease_check(
             f"The deploy of {release_left} did not finish. It moved {', '.join(outside)}, which this run does not move."
             " Name their surfaces too, or settle it with rollback.yml."
         )
+    problems += blocked(kind, result.get("journal") or {})
     if not resolved:
         problems.append(
             f"source_path: the commit of {release} is unknown there. Fetch its tags, or give the full SHA: -e"

@@ -39,9 +39,11 @@ HEADLINES = {
     "restored": "Restored",
     "undone": "Restore undone",
     "migrated": "Migrated",
+    "changed": "Changed",
+    "unchanged": "Nothing to change",
     "failed": "Failed",
 }
-GOOD = ("released", "restored", "undone", "migrated")
+GOOD = ("released", "restored", "undone", "migrated", "changed", "unchanged")
 STAGES = {
     "before": "Before the run, on the live site",
     "backend": "New backend, old site",
@@ -99,6 +101,7 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
         "migrations": _migrations(given),
         "backup": _backup(given),
         "restore": _restore(_map(given.get("restore"))),
+        "change": _change(_map(given.get("change"))),
         "probes": _probes(_map(given.get("probes"))),
         "verified": _verified(_map(given.get("verified"))),
         "back": _back(given, report, kind),
@@ -126,6 +129,21 @@ def tone(kind: str, outcome: str) -> str:
     if outcome in GOOD or (outcome == "rolled_back" and kind == "rollback"):
         return "good"
     return "attention" if outcome in ("rolled_back", "checked") else "bad"
+
+
+def _change(change: Facts) -> list[dict[str, str]]:
+    """Return what a lever changed: each part, before and after."""
+    before, after = _map(change.get("before")), _map(change.get("after"))
+    return [
+        {"part": str(part), "before": _words(before.get(part)), "after": _words(after.get(part))}
+        for part in dict.fromkeys([*before, *after])
+    ]
+
+
+def _words(state: Any) -> str:
+    if isinstance(state, Mapping):
+        return ", ".join(f"{name}: {value}" for name, value in state.items()) or "none"
+    return "none" if state is None else str(state)
 
 
 def _units(report: Facts) -> list[dict[str, Any]]:

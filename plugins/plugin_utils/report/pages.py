@@ -28,6 +28,7 @@ SECTIONS = {
     "migrations": ("migrations", "Migrations"),
     "backup": ("backup", "Backup"),
     "restore": ("restore", "Restored database"),
+    "change": ("change", "What was changed"),
     "probes": ("probes", "Probes"),
     "verified": ("verified", "Verified"),
     "logs": ("log-1", "Log"),

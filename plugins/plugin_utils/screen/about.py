@@ -35,11 +35,18 @@ TITLES = {
     "diagnose": "Diagnose {storefront}",
     "logs": "Logs of {storefront}",
     "redis": "Redis of {storefront}",
+    "scale": "Scale {storefront}",
+    "restart": "Restart {storefront}",
+    "variables": "Variables of {storefront}",
+    "secrets": "Rotate secrets of {storefront}",
+    "seed": "Seed the database of {storefront}",
+    "refresh": "Refresh the database of {storefront}",
 }
 # these ask and answer: their page is all that is shown
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # what these change is guarded by the lease and settled by its journal
-LEASED = ("deploy", "rollback", "migrate", "restore")
+LEVERS = ("scale", "restart", "variables", "secrets", "seed", "refresh")
+LEASED = ("deploy", "rollback", "migrate", "restore", *LEVERS)
 
 
 @dataclass(frozen=True)

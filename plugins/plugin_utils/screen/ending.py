@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import labels
-from .about import LEASED
+from .about import LEASED, LEVERS
 from .amounts import clock, moment, number
 from .failure import APPROVAL
 from .headline import headline
@@ -25,7 +25,7 @@ def lines(run: State, bad: bool) -> list[Line]:
     """Return how a run ended. ``bad`` is what Ansible counts: failed or unreachable."""
     outcome = str(run.report.get("outcome") or ("failed" if bad else ""))
     good = (
-        outcome in ("go", "released", "migrated", "restored", "undone", "checked")
+        outcome in ("go", "released", "migrated", "restored", "undone", "checked", "changed", "unchanged")
         or (outcome == "rolled_back" and run.about.kind == "rollback")
         or not outcome
     )
@@ -99,6 +99,8 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
     if outcome == "rolled_back" and about.kind == "deploy":
         return [Line(about.again(), "once it is corrected", command=True)]
     if outcome in ("incomplete", "lost"):
+        if about.kind in LEVERS:
+            return [Line(about.again(), "continue", command=True)]
         return [
             Line(about.again(), "continue", command=True),
             Line(about.command("rollback"), "or go back", command=True),
@@ -153,6 +155,8 @@ def interrupted(run: State, why: str) -> list[Line]:
             Line(about.again(), "next", command=True),
         ]
     until = moment(run.deadline)
+    if about.kind in LEVERS:
+        return _lever(run, f"{why}{where}", until)
     free = f" The lease is free from {clock(until)}, or at once with -e break_lease=<reason>." if until else ""
     left = (
         f"{why}{where}: nothing was put back. What was live before is in the journal, and the next run settles"
@@ -160,6 +164,12 @@ def interrupted(run: State, why: str) -> list[Line]:
     )
     parts = [Line(), Line(left, colour=BAD), Line(about.again(), "continue", command=True)]
     return parts if about.kind == "rollback" else [*parts, Line(about.command("rollback"), "or go back", command=True)]
+
+
+def _lever(run: State, what: str, until: Any) -> list[Line]:
+    free = f" The lease is free from {clock(until)}, or at once with -e break_lease=<reason>." if until else ""
+    left = f"{what}. What was changed stays; its journal is in the store, and a rerun finishes it.{free}"
+    return [Line(), Line(left, colour=BAD), Line(run.about.again(), "continue", command=True)]
 
 
 def batch_not_started(storefronts: list[str]) -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import labels
-from .about import LEASED
+from .about import LEASED, LEVERS
 from .amounts import duration, local_times
 from .failure import without_log
 from .page import Line
@@ -25,6 +25,14 @@ DONE = {
     "prove": "PROVEN",
     "preflight": "GO: nothing is in the way; nothing was changed. Checked",
 }
+CHANGED = {
+    "scale": "SCALED",
+    "restart": "RESTARTED",
+    "variables": "VARIABLES CHANGED",
+    "secrets": "SECRETS ROTATED",
+    "seed": "SEEDED",
+    "refresh": "REFRESHED",
+}
 WORDS = {"migrated": "MIGRATED", "restored": "RESTORED", "undone": "RESTORE UNDONE"}
 FAILED = {
     "backup": "NOT BACKED UP",
@@ -32,6 +40,12 @@ FAILED = {
     "migrate": "NOT MIGRATED",
     "restore": "NOT RESTORED",
     "rollback": "NOT ROLLED BACK",
+    "scale": "NOT SCALED",
+    "restart": "NOT RESTARTED",
+    "variables": "NOT SET",
+    "secrets": "NOT ROTATED",
+    "seed": "NOT SEEDED",
+    "refresh": "NOT REFRESHED",
 }
 _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own message
 
@@ -50,8 +64,9 @@ def headline(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
         return f"CHECKED in {took}: nothing was changed.", []
     if outcome == "rolled_back" and about.kind == "deploy":
         return _rolled_back(run, message), []
-    if good and outcome in WORDS:
-        message = f"{WORDS[outcome]} in {took}. {message}"
+    word = _word(about.kind, outcome)
+    if good and word:
+        message = f"{word} in {took}. {message}".rstrip()
     elif not good and run.failed:
         message = f"{_failed(run)} {message}".strip()
     elif good and not message:
@@ -61,6 +76,13 @@ def headline(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
     return brief(first, _SENTENCE), [
         Line(brief(row, _SENTENCE), indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()
     ]
+
+
+def _word(kind: str, outcome: str) -> str | None:
+    if kind in LEVERS:
+        words = {"changed": CHANGED[kind], "undone": "UNDONE", "unchanged": "NOTHING TO CHANGE"}
+        return words.get(outcome)
+    return WORDS.get(outcome)
 
 
 def _rolled_back(run: State, message: str) -> str:

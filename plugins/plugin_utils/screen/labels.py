@@ -56,6 +56,7 @@ MODULES = {
     "cf_maintenance": "maintenance at the edge",
     "cf_purge": "purge the edge",
     "health_check": "verify the public site",
+    "lever_journal": "record what changes",
     "maintenance_record": "record the maintenance",
     "http_journey": "journeys",
     "page_check": "links and images",
@@ -78,6 +79,8 @@ STATES = {
     "started": "start",
     "deployed": "release",
     "configured": "configure",
+    "scaled": "scale",
+    "restarted": "restart",
 }
 
 

@@ -137,6 +137,7 @@ class FakeRailway:
         }
         return {
             "name": "shop",
+            "subscriptionType": "hobby",
             **{
                 name: {"edges": [{"node": {"id": key, "name": told}} for told, key in found.items()]}
                 for name, found in nodes.items()

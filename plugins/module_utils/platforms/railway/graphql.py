@@ -71,6 +71,10 @@ PROJECT = Document(
   project(id: $id) { name environments { edges { node { id name } } } services { edges { node { id name } } } } }""",
     {"name": str, "environments": _NAMED, "services": _NAMED},
 )
+PLAN = Document(
+    "query project($id: String!) { project(id: $id) { subscriptionType } }",
+    {"subscriptionType": str},
+)
 PROJECT_TOKEN = Document(
     "query projectToken { projectToken { projectId environmentId } }", {"projectId": str, "environmentId": str}
 )

@@ -15,18 +15,31 @@ from .settings import Settings, read_settings, region_config
 from .states import Deployment, live
 
 Regions = dict[str, int]
+Shown = dict[str, Any]
+MOST = {
+    "free": 1,
+    "trial": 1,
+    "hobby": 6,
+    "pro": 42,
+}  # replicas of a service by plan, docs.railway.com/reference/pricing
 
 
-def scaled(
-    params: Mapping[str, Any], client: Railway
-) -> tuple[dict[str, Regions], dict[str, Regions], Callable[[], Deployment | None]]:
-    """Return the replicas before, the replicas after, and the function that changes them. Raises
+def scaled(params: Mapping[str, Any], client: Railway) -> tuple[Shown, Shown, Callable[[], Deployment | None], Shown]:
+    """Return the replicas before, the replicas after, the function that changes them, and the limit of the plan. Raises
     ConfigError for an impossible number.
+
+    A deployment under way that an earlier run has caused is waited for.
     """
     settings = read_settings(client)
-    after = _regions(client, settings, params["regions"])
+    after = _regions(client, settings, _named(client, settings, params))
+    limit = _limit(client, params["replicas_limit"])
+    _refuse_more(client, after, limit)
+    there = settings.regions == after
+    coming = next((one for one in client.deployments() if one.in_progress), None) if there else None
 
     def change() -> Deployment | None:
+        if there:
+            return coming
         made = _scale(client, settings, after)
         if (now := read_settings(client).regions) != after:
             raise ApiError(
@@ -36,7 +49,43 @@ def scaled(
             )
         return made
 
-    return {"regions": settings.regions}, {"regions": after}, change
+    before, then = ({"regions": regions} for regions in (settings.regions, after))
+    if coming:
+        before["in_progress"], then["in_progress"] = coming.id, None
+    return before, then, change, {"limit": limit}
+
+
+def _named(client: Railway, settings: Settings, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the wanted replicas by region. A single number is for the region in which the service runs."""
+    if params["replicas"] is None:
+        return params["regions"] or {}
+    if params["regions"]:
+        raise ConfigError("replicas and regions are both set. Set one of them.", code="both_ways")
+    if len(settings.regions) != 1:
+        runs = ", ".join(f"{region}: {count}" for region, count in settings.regions.items()) or "no region"
+        raise ConfigError(
+            f"{client.service} runs in {runs}, so one number does not say where its replicas run. Set the number of"
+            " each region in regions.",
+            code="several_regions",
+        )
+    return dict.fromkeys(settings.regions, params["replicas"])
+
+
+def _limit(client: Railway, agreed: int | None) -> dict[str, Any]:
+    """Return the plan and the most replicas that it allows; None where that is not known."""
+    plan = client.ask(graphql.PLAN, id=client.scope["projectId"])["subscriptionType"]
+    return {"plan": plan, "replicas": agreed or MOST.get(plan)}
+
+
+def _refuse_more(client: Railway, after: Regions, limit: Mapping[str, Any]) -> None:
+    total, most = sum(after.values()), limit["replicas"]
+    if most is not None and total > most:
+        raise ConfigError(
+            f"{client.service} would have {total} replicas, and the plan {limit['plan']} at Railway allows {most}. Ask"
+            f" for at most {most}, or change the plan. Where Railway has agreed to more, set backend_replicas_limit"
+            " (replicas_limit).",
+            code="over_limit",
+        )
 
 
 def _regions(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> dict[str, int]:

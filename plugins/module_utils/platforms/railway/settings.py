@@ -100,7 +100,10 @@ CHANGEABLE = {  # option → Railway's name of it; None for one with its own mut
     "draining_seconds": "drainingSeconds",
     "pre_deploy_command": "preDeployCommand",
 }
-BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that only this state has
+BELONGS = {
+    "configured": tuple(CHANGEABLE),
+    "scaled": ("regions", "replicas"),
+}  # state → the options that only this state has
 
 
 def refuse_misplaced(params: Mapping[str, Any]) -> None:
@@ -151,9 +154,11 @@ def settings_summary(client: Railway) -> dict[str, Any]:
         return UNKNOWN
 
 
-def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:
-    """Return the settings before, the settings after, and the function that changes them, for the given
-    options. Raises ConfigError where Railway refuses.
+def configured(
+    params: Mapping[str, Any], client: Railway
+) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None], dict[str, Any]]:
+    """Return the settings before, the settings after, the function that changes them, and no further details, for the
+    given options. Raises ConfigError where Railway refuses.
     """
     settings = read_settings(client)
     if params["auto_deploy"] and settings.refused:
@@ -168,6 +173,7 @@ def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, An
         before,
         after,
         lambda: configure(client, settings, {name: value for name, value in after.items() if value != before[name]}),
+        {},
     )
 
 

@@ -41,6 +41,9 @@ SERVICE = {
         **{
             "url?": str,
             "numInstances?": int,
+            "plan?": str,
+            "region?": str,
+            "disk?": {"id?": str},
             "healthCheckPath?": str,
             "maintenanceMode?": {"enabled": bool, "uri?": str},
         },

@@ -14,6 +14,7 @@ from .states import auto_deploys, is_suspended, maintenance, replicas
 from .work import Work
 
 Shown = dict[str, Any]
+MOST = 100  # instances of a service
 
 
 def changes(
@@ -77,8 +78,9 @@ def configured(params: Mapping[str, Any], client: Render, before: Shown, after: 
 
 def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
     """Plan the number of instances."""
-    wanted, autoscaling = params["replicas"], (client.service.get("serviceDetails") or {}).get("autoscaling") or {}
-    name = client.service["name"]
+    details, name = client.service.get("serviceDetails") or {}, client.service["name"]
+    autoscaling = details.get("autoscaling") or {}
+    wanted = _wanted(params, name, details.get("region") or "its region")
     if wanted < 1:
         raise ConfigError(
             f"replicas is {wanted}, but Render runs at least one instance. Use state=stopped to run none.",
@@ -96,9 +98,55 @@ def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Show
             " there.",
             code="autoscaling",
         )
+    limit = _limit(details, params["replicas_limit"])
+    if wanted > limit["replicas"]:
+        raise ConfigError(
+            f"{name} would have {wanted} instances, and Render allows {limit['replicas']} of a service"
+            f" {limit['plan']}. Ask for at most {limit['replicas']}, or change the plan. Where Render has agreed to"
+            " more, set backend_replicas_limit (replicas_limit).",
+            code="over_limit",
+        )
     before["replicas"], after["replicas"] = replicas(client.service), wanted
     if wanted != replicas(client.service):
         work.replicas = wanted
+
+
+def scaling(client: Render, before: Shown, after: Shown, agreed: int | None) -> Shown:
+    """Return the instances before and after, and the limit, as the modules of all platforms return them."""
+    details = client.service.get("serviceDetails") or {}
+    region = details.get("region") or "its region"
+    return {
+        "settings": {"regions": {region: after["replicas"]}},
+        "previous_settings": {"regions": {region: before["replicas"]}},
+        "limit": _limit(details, agreed),
+    }
+
+
+def _wanted(params: Mapping[str, Any], name: str, region: str) -> int:
+    """Return the wanted instances. Render runs a service in one region, which regions may name."""
+    regions = params["regions"] or {}
+    if (params["replicas"] is None) == (not regions):
+        raise ConfigError("state=scaled needs replicas or regions, and not both. Set one of them.", code="no_replicas")
+    if unknown := sorted(set(regions) - {region}):
+        raise ConfigError(
+            f"{name} runs in {region} at Render, which cannot move it to {', '.join(unknown)}. Set regions to {region},"
+            " or set replicas.",
+            code="unknown_region",
+        )
+    wanted = regions.get(region, params["replicas"])
+    if isinstance(wanted, bool) or not str(wanted).removeprefix("-").isdecimal():
+        raise ConfigError(
+            f"regions has {wanted!r} for {region}: give it a whole number of instances.", code="bad_regions"
+        )
+    return int(wanted)
+
+
+def _limit(details: Mapping[str, Any], agreed: int | None) -> Shown:
+    """Return the plan in words and the most instances, render.com/docs/scaling."""
+    plan = details.get("plan") or "of an unknown plan"
+    if details.get("disk"):
+        return {"plan": f"{plan} with a disk", "replicas": 1}
+    return {"plan": plan, "replicas": agreed or (1 if plan == "free" else MOST)}
 
 
 def restarted(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:

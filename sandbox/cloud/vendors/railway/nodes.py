@@ -191,6 +191,7 @@ class Nodes:
                 "isPublic": False,
                 "isTempProject": False,
                 "prDeploys": False,
+                "subscriptionType": "hobby",
             },
             **{
                 "createdAt": iso(front.created),

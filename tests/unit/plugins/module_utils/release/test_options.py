@@ -53,6 +53,7 @@ CHOSEN = {
     "dest": "ops",
     "app": "../shop",
     "maintenance_state": True,
+    "scale": {"api": 3},
 }
 SURFACES = {
     "migrate": ["database"],

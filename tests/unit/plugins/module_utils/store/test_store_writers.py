@@ -29,6 +29,7 @@ PLUGINS = Path(__file__).parents[5] / "plugins"
 # What a file opens the store with. Nothing: it reads.
 WRITERS = {
     "modules/evidence_record.py": {"runtime.permit"},
+    "modules/lever_journal.py": {"runtime.permit"},
     "modules/maintenance_record.py": {"runtime.permit"},
     "modules/release_approval.py": {"runtime.permit"},  # one object for each approval
     "modules/release_approvals.py": {"runtime.permit"},  # the request for them
