@@ -23,7 +23,7 @@ SANDBOX = [path for path in (ROOT / "sandbox").rglob("*.py") if "shop" not in pa
 FLOORS = (
     ("core",),
     ("source", "site", "store", "postgres", "redis"),
-    ("platforms", "migrations", "release"),
+    ("platforms", "migrations", "release", "masking"),
     ("backup", "project"),
     ("checks",),
     ("restore", "desk"),

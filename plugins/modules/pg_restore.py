@@ -99,6 +99,12 @@ options:
         time. It is verified and compared, and no backup is needed.
     type: bool
     default: false
+  ownership:
+    description:
+      - Restores owners and grants. With V(false) everything belongs to the user in O(database_url), so the server needs
+        none of the roles of the backup.
+    type: bool
+    default: true
   maintenance_database:
     description:
       - Another database on the same server. The module connects to it, because a database cannot be renamed while
@@ -302,6 +308,7 @@ def argument_spec() -> dict[str, Any]:
         "swap": {"type": "str", "choices": ["auto", "rename", "url"], "default": "rename"},
         "target_url": {"type": "str", "no_log": True},
         "adopt": {"type": "bool", "default": False},
+        "ownership": {"type": "bool", "default": True},
         "maintenance_database": {"type": "str", "default": "postgres"},
         "keep": {"type": "float", "default": 168.0},
         "lock_timeout": {"type": "float", "default": 10.0},

@@ -22,6 +22,7 @@ from urllib.parse import quote
 import psycopg2
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import archive, create, row_counts
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
+from ansible_collections.storefront.runbook.plugins.module_utils.masking import mask as masking
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import rehearsal as migration_rehearsal
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import (
     database_locale,
@@ -37,7 +38,13 @@ from ansible_collections.storefront.runbook.plugins.module_utils.restore import 
     rename_swap,
     url_swap,
 )
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
+from ansible_collections.storefront.runbook.plugins.modules import (
+    pg_backup,
+    pg_masked_backup,
+    pg_proof,
+    pg_restore,
+    prisma_rehearse,
+)
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database
@@ -195,7 +202,13 @@ class Shop:
         return {"schema": self.database.schema(), **digests}
 
 
-MODULES = {"pg_backup": pg_backup, "pg_proof": pg_proof, "pg_restore": pg_restore, "prisma_rehearse": prisma_rehearse}
+MODULES = {
+    "pg_backup": pg_backup,
+    "pg_masked_backup": pg_masked_backup,
+    "pg_proof": pg_proof,
+    "pg_restore": pg_restore,
+    "prisma_rehearse": prisma_rehearse,
+}
 
 
 def die_at(step: str) -> None:
@@ -217,7 +230,7 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module in (database_locale, databases, row_diff, drop_database, url_swap, rehearsal_copy, restore):
+    for module in (database_locale, databases, row_diff, drop_database, url_swap, rehearsal_copy, restore, masking):
         module.query = mortal(module.query)
     rename_swap.execute = mortal(rename_swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):

@@ -66,6 +66,15 @@ def choose(
     """
     if name != LATEST:
         return read_manifest(store, name, prefix)
+    return newest_first(store, prefix, database, warn)[0]
+
+
+def newest_first(
+    store: Store, prefix: str, database: str | None, warn: Callable[[str], None] = nothing
+) -> list[Manifest]:
+    """Return the manifests of every whole backup of ``database`` (any, when None), as ``choose`` has them. Raises
+    ConfigError where there is none.
+    """
     catalogue = read_catalogue(store, prefix)
     manifests, damaged = read_manifests(store, catalogue, prefix)
     whole = []
@@ -79,13 +88,39 @@ def choose(
     for message in damaged.values():
         warn(f"Not considered for backup={LATEST}: {message}")
     if whole:
-        return max(whole, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
+        return sorted(whole, key=_age, reverse=True)
     whose = f" of the database {database}" if database else ""
     besides = f" but the damaged {', '.join(damaged)}" if damaged else ""
     raise ConfigError(
         f"{store.describe()} has no backup{whose} below {prefix}{besides}. Make one with pg_backup, or correct store or"
         " prefix.",
         code="no_backup",
+    )
+
+
+def _age(manifest: Manifest) -> tuple[datetime, str]:
+    return datetime.fromisoformat(manifest["finished_at"]), manifest["name"]
+
+
+def choose_proven(
+    store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing
+) -> tuple[Manifest, dict[str, Any]]:
+    """Return (the manifest, its newest proof) of the backup ``name``, or for ``latest`` of the newest proven one.
+
+    Raises ConfigError for one that no restore has proven.
+    """
+    known = (
+        newest_first(store, prefix, database, warn) if name == LATEST else [choose(store, name, prefix, database, warn)]
+    )
+    for manifest in known:
+        found = [proof for proof in proofs(store, manifest, prefix, warn) if proof["level"] == "restore"]
+        if found:
+            return manifest, found[0]
+    what = f"None of the {len(known)} backups" if name == LATEST else f"The backup {name}"
+    raise ConfigError(
+        f"{what} in {store.describe()} below {prefix} has {'been proven' if name == LATEST else 'not been proven'} by a"
+        " restore. Run prove.yml with production's inventory first.",
+        code="not_proven",
     )
 
 

@@ -25,17 +25,19 @@ def refuse_same_address(production: Database, scratch: Database) -> None:
         )
 
 
-def refuse_same_database(production: Any, scratch: Any, other: str = "scratch_url", never: str = NEVER) -> None:
-    """Raise ConfigError unless the connections are proven to lead to two databases; ``other`` is the option of the
-    second one.
+def refuse_same_database(
+    production: Any, scratch: Any, other: str = "scratch_url", never: str = NEVER, option: str = "database_url"
+) -> None:
+    """Raise ConfigError unless the connections are proven to lead to two databases; ``option`` is that of the first,
+    ``other`` that of the second.
 
     An advisory lock belongs to one database: what production holds, a session of the same database cannot get. A
     replica has locks of its own, so with one there is no proof.
     """
-    for connection, option in ((production, "database_url"), (scratch, other)):
+    for connection, address in ((production, option), (scratch, other)):
         if query(connection, "SELECT pg_is_in_recovery()") != [(False,)]:
             raise ConfigError(
-                f"{option} leads to a replica, which can only be read. Give a server that can be written to.",
+                f"{address} leads to a replica, which can only be read. Give a server that can be written to.",
                 code="replica",
             )
     key = [secrets.randbits(62)]
@@ -50,3 +52,9 @@ def refuse_same_database(production: Any, scratch: Any, other: str = "scratch_ur
         raise ConfigError(
             f"{other} leads to the production database by another address. {never}", code="scratch_is_production"
         )
+
+
+def same_server(one: Any, other: Any) -> bool:
+    """Whether two connections lead to one server, by the number that initdb gave it. A replica has its primary's."""
+    asked = "SELECT system_identifier FROM pg_control_system()"
+    return query(one, asked) == query(other, asked)

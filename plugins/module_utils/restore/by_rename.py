@@ -60,7 +60,13 @@ class Swap:
             raise AssertionError("what is not restored yet has an archive, a tool and a name")
         jobs = self.job.params["jobs"]
         successor, self.report.verified = replace_live.stage(
-            self.site, self.archive, self.tool, self.note, name=self.report.staged, jobs=jobs
+            self.site,
+            self.archive,
+            self.tool,
+            self.note,
+            name=self.report.staged,
+            jobs=jobs,
+            ownership=self.job.params["ownership"],
         )
         return successor
 
@@ -84,9 +90,12 @@ def restore(job: Job, site: Site, report: Report) -> Plan:
     swap = Swap(job, site, report, "before", {"backup": manifest["name"], "sha256": digest}, staged=site.staged(digest))
     if not swap.staged:
         swap.archive = archive or fetched(job, manifest, site.admin)
-        swap.tool = load.fit(site.admin, swap.archive, params["postgres_bin"], job.heartbeat)
-        _refuse_what_fails(job, site, swap.archive)
-        report.update(left_out=left_out(swap.archive), staged=databases.label(database, "incoming", job.now))
+        swap.tool = _fit(job, site, swap.archive)
+        reasons = [] if params["ownership"] else [load.NOT_ASKED]
+        report.update(
+            left_out=[*load.without_ownership(reasons), *left_out(swap.archive)],
+            staged=databases.label(database, "incoming", job.now),
+        )
     else:
         report.update(staged=swap.staged.name, verified=swap.staged.note["verified"])
         if job.counts_losses_first:
@@ -98,10 +107,18 @@ def restore(job: Job, site: Site, report: Report) -> Plan:
     return approved(Plan(before, after, todo=swap.apply, result=report.as_result()), report, job)
 
 
-def _refuse_what_fails(job: Job, site: Site, archive: Archive) -> None:
+def _fit(job: Job, site: Site, archive: Archive) -> Tool:
+    """Return the program that restores an archive. Raises ConfigError for a restore that would fail."""
+    options, ownership = (job.params["postgres_bin"], job.heartbeat), job.params["ownership"]
     with closing(connect(job.live if site.present.open else site.server, heartbeat=job.heartbeat)) as inside:
-        rights.refuse_without(inside, site.admin, archive)
+        if ownership:
+            tool = load.fit(site.admin, archive, *options)
+            rights.refuse_without(inside, site.admin, archive)
+        else:
+            tool, _lacks = load.fit_for_trial(site.admin, archive, *options)
+            rights.withheld(inside, site.admin, archive)
     databases.refuse_uncopyable(site.admin, job.live.name)
+    return tool
 
 
 def undo(job: Job, site: Site, report: Report) -> Plan:

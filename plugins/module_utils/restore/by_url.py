@@ -71,6 +71,7 @@ class Move:
                 connect(job.target or (job.live if site.present.open else site.server), heartbeat=job.heartbeat)
             ) as inside:
                 reasons += rights.withheld(inside, connection, self.archive, into=bool(job.target))
+            reasons = reasons if job.params["ownership"] else [load.NOT_ASKED]
             self.ownership = not reasons
             if not job.target:
                 databases.refuse_uncopyable(connection, job.live.name)

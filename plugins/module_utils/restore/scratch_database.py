@@ -129,12 +129,7 @@ def scratch(
     lack: Lack | None = None
     with closing(connect(place.server, heartbeat=heartbeat)) as connection:
         refuse_without_rights(connection, place.server)
-        _unused, related = databases.family(connection, name)
-        left = [
-            entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)
-        ]
-        for old in left:
-            drop(connection, place.server, old)
+        left = drop_left(connection, place, name)
         made = databases.label(name, "scratch", datetime.now(UTC))
         if not databases.reserve(connection, made):
             raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
@@ -158,6 +153,20 @@ def scratch(
                 raise
             raise failure from None
         _drop(place.server, connection, made)
+
+
+def left_by_killed_runs(connection: Any, name: str) -> list[str]:
+    """Return the scratch databases for ``name`` that no run uses, and reserve them for this connection."""
+    _unused, related = databases.family(connection, name)
+    return [entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)]
+
+
+def drop_left(connection: Any, place: ScratchServer, name: str) -> list[str]:
+    """Drop what killed runs left for ``name``, and return its names."""
+    left = left_by_killed_runs(connection, name)
+    for old in left:
+        drop(connection, place.server, old)
+    return left
 
 
 def _drop(server: Database, connection: Any, name: str) -> None:

@@ -43,6 +43,7 @@ MODULES = {
     "pg_backup": "back up the database",
     "pg_backup_prune": "remove old backups",
     "pg_backup_info": "backups",
+    "pg_masked_backup": "mask a copy of production's backup",
     "pg_proof": "prove the backup",
     "pg_info": "database",
     "storefront_status": "ask every system",

@@ -176,6 +176,17 @@ def _variables(event: Event, check: bool) -> str:
     return "would be set" if check else "set"
 
 
+def _masked(event: Event, check: bool) -> str:
+    masked = event.get("masked") or {}
+    if masked.get("already"):
+        return f"{masked.get('source')} is masked already"
+    if check:
+        return f"would mask a copy of {masked.get('source')}"
+    columns = number(masked.get("columns") or 0, "column")
+    searched = number((masked.get("sampled") or 0) + (masked.get("canaries") or 0), "original value")
+    return f"{masked.get('source')}, {columns} masked; {searched} searched for, none left"
+
+
 def _restore(event: Event, check: bool) -> str:
     restore = event.get("restore") or {}
     if restore.get("already"):
@@ -235,6 +246,7 @@ def catalogue_rows(backups: list[Mapping[str, Any]]) -> list[str]:
 
 MODULES: dict[str, Describe] = {
     "pg_backup": _backup,
+    "pg_masked_backup": _masked,
     "pg_proof": _proof,
     "prisma_rehearse": _rehearsal,
     "prisma_migrate": _migration,

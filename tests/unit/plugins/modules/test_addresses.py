@@ -41,14 +41,18 @@ WRITTEN = "hunter2-p%40ss%2Fword"
 # so a password in it is masked and nothing is sent to it.
 TREATMENTS = {
     "api_url": "api",
-    "store_endpoint_url": "store",
+    **dict.fromkeys(("store_endpoint_url", "source.store_endpoint_url"), "store"),
     "webhook_url": "webhook",
     **dict.fromkeys(
         ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
     ),
     **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
     **dict.fromkeys(
-        ("redis_info:url", "redis_flush:url", "redis.url", "database.url", "database.direct_url"), "database"
+        (
+            *("redis_info:url", "redis_flush:url", "redis.url", "database.url", "database.direct_url"),
+            "source.database_url",
+        ),
+        "database",
     ),
     **dict.fromkeys(("frontend.url", "backend.url", "lighthouse_audit:url"), "probe"),
     # a page reports the others when one system's address is wrong
