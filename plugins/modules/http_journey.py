@@ -285,9 +285,9 @@ from ..module_utils.core.wait import nothing
 from ..module_utils.release.lease import guard
 from ..module_utils.release.lease_document import obstacle, read
 from ..module_utils.release.store_clock import compare
-from ..module_utils.site.journey_options import hidden, runner_of, selected, summary_of, world_of
-from ..module_utils.site.journey_queries import LIBRARIES
-from ..module_utils.site.journey_reader import journeys_of
+from ..module_utils.site.journeys.options import hidden, runner_of, selected, summary_of, world_of
+from ..module_utils.site.journeys.queries import LIBRARIES
+from ..module_utils.site.journeys.reader import journeys_of
 from ..module_utils.store.open import open_store
 
 

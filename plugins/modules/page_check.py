@@ -140,10 +140,10 @@ from ..module_utils.core.options import plain_http_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.transport import make_session
 from ..module_utils.core.wait import nothing
-from ..module_utils.site.journey_names import text
-from ..module_utils.site.journey_options import world_of
-from ..module_utils.site.journey_queries import LIBRARIES
-from ..module_utils.site.journey_sender import Sender
+from ..module_utils.site.journeys.names import text
+from ..module_utils.site.journeys.options import world_of
+from ..module_utils.site.journeys.queries import LIBRARIES
+from ..module_utils.site.journeys.sender import Sender
 from ..module_utils.site.pages import Pages, summary
 
 

@@ -197,9 +197,9 @@ from ..module_utils.core.wait import nothing
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.postgres.info import masked
 from ..module_utils.postgres.statements import slow_queries
-from ..module_utils.site.journey_names import text
-from ..module_utils.site.journey_options import world_of
-from ..module_utils.site.journey_sender import Sender
+from ..module_utils.site.journeys.names import text
+from ..module_utils.site.journeys.options import world_of
+from ..module_utils.site.journeys.sender import Sender
 from ..module_utils.site.performance import (
     Meter,
     Target,

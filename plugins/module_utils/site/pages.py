@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-with suppress(ImportError):  # journey_queries reports the missing library
+with suppress(ImportError):  # journeys/queries.py reports the missing library
     import bs4
 
 from ..core.wait import nothing
-from .journey import Options, Request
-from .journey_queries import Answer
-from .journey_sender import Sender, StepFailed
-from .journey_words import origin
+from .journeys.journey import Options, Request
+from .journeys.queries import Answer
+from .journeys.sender import Sender, StepFailed
+from .journeys.words import origin
 
 MAX_PARALLEL = 8
 LOCATION = re.compile(r"<loc>\s*([^<\s]+)\s*</loc>", re.IGNORECASE)

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from ..core.wait import nothing
-from .journey import Options, Request
-from .journey_sender import Sender, StepFailed
+from .journeys.journey import Options, Request
+from .journeys.sender import Sender, StepFailed
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "max")
 NOISE = 20.0  # milliseconds: a smaller difference from the baseline is chance

@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import ConfigError
-from ..core.redact import SENSITIVE, SHORTEST
-from ..core.urls import refuse_credentials, refuse_plain_http
+from ...core.errors import ConfigError
+from ...core.redact import SENSITIVE, SHORTEST
+from ...core.urls import refuse_credentials, refuse_plain_http
 from .journey import Journey
-from .journey_names import NAME, PLACE, fill, names, text
-from .journey_run import Runner
-from .journey_words import OWN, World, nearest, strings
+from .names import NAME, PLACE, fill, names, text
+from .run import Runner
+from .words import OWN, World, nearest, strings
 
 HIDDEN = re.compile(rf"{SENSITIVE}|authorization|cookie|card(?:_?number)?|cvc|iban", re.IGNORECASE)
 
@@ -97,7 +97,7 @@ def runner_of(
     params: Mapping[str, Any], world: World, tick: Callable[[], None], also_cleaned: Sequence[str] = ()
 ) -> Runner:
     """Return what runs the journeys. ``tick`` renews the lease, ``also_cleaned`` are other callers."""
-    from .journey_browser import browse
+    from .browser import browse
 
     run = params["run"] or secrets.token_hex(4)
     masked = {text(value) for value in params["secrets"].values()} | set(hidden(params))

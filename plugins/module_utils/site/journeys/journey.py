@@ -15,7 +15,7 @@ METHODS = (*READING, "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True)
 class Query:
-    """Where a value is in an answer. ``kind`` is a key of ``journey_queries.KINDS``, ``expression`` its argument.
+    """Where a value is in an answer. ``kind`` is a key of ``queries.KINDS``, ``expression`` its argument.
 
     ``attribute`` is an HTML attribute of the elements that a CSS selector finds. With ``count`` the value is the number
     of matches.
@@ -43,7 +43,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Assertion:
-    """What the value of a query has to be. ``predicate`` is a key of ``journey_predicates.PREDICATES``."""
+    """What the value of a query has to be. ``predicate`` is a key of ``predicates.PREDICATES``."""
 
     query: Query
     predicate: str

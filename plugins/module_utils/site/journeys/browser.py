@@ -16,12 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ConfigError
-from . import chromium
+from ...core.errors import ConfigError
+from .. import chromium
 from .journey import Action, Request, Step
-from .journey_names import fill
-from .journey_sender import Sender, StepFailed
-from .journey_words import origin
+from .names import fill
+from .sender import Sender, StepFailed
+from .words import origin
 
 NEED = "a browser"
 

@@ -17,13 +17,13 @@ try:
 except ImportError:  # core.http reports the missing library in run()
     pass
 
-from ..core.deadline import nothing
-from ..core.transport import TooLarge, exchange
+from ...core.deadline import nothing
+from ...core.transport import TooLarge, exchange
+from ..probe import _why
 from .journey import Options, Request
-from .journey_names import fill, text
-from .journey_queries import Answer
-from .journey_words import World, is_address, origin
-from .probe import _why
+from .names import fill, text
+from .queries import Answer
+from .words import World, is_address, origin
 
 MAX_BODY = 5_000_000
 MOVED = (301, 302, 303, 307, 308)

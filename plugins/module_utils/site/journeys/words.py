@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .journey_names import names
+from .names import names
 
 OWN = ("run", "place", "caller")  # names that every journey has
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.errors import ConfigError
+from ...core.errors import ConfigError
 from .journey import Query
 
 LIBRARIES: dict[str, str | None] = {"python-jsonpath": None, "beautifulsoup4": None}

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from ..core.deadline import nothing
-from ..core.redact import MASK, SHORTEST, redact
-from ..core.transport import make_session
-from . import checks
+from ...core.deadline import nothing
+from ...core.redact import MASK, SHORTEST, redact
+from ...core.transport import make_session
+from .. import checks
 from .journey import Journey, Query, Step
-from .journey_names import fill, names
-from .journey_predicates import difference
-from .journey_queries import Answer, NotThere, look_up
-from .journey_sender import Sender, StepFailed
-from .journey_words import World
+from .names import fill, names
+from .predicates import difference
+from .queries import Answer, NotThere, look_up
+from .sender import Sender, StepFailed
+from .words import World
 
 SHOWN = 300  # characters of what was expected and of what came, in a failure
 LOOKED_AT = 10_000  # characters of a body, which are masked before they are shortened

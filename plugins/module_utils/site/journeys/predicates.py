@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .journey import Assertion
-from .journey_names import text
-from .journey_queries import Answer, NotThere, look_up
+from .names import text
+from .queries import Answer, NotThere, look_up
 
 MOST = 10_000  # characters of a value in a failure, which is shortened once its secrets are masked
 BARE = ("exists", "is_empty", "is_string", "is_number", "is_integer", "is_float", "is_boolean", "is_collection")

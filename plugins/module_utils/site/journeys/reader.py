@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.errors import ConfigError
+from ...core.errors import ConfigError
+from .expectation_reader import ExpectationReader
 from .journey import Journey, Request, Step
-from .journey_expectation_reader import ExpectationReader
-from .journey_names import NAME
-from .journey_request_reader import RequestReader
-from .journey_words import World, nearest
+from .names import NAME
+from .request_reader import RequestReader
+from .words import World, nearest
 
 JOURNEY = ("name", "site", "steps", "cleanup", "variables", "places")
 STEP = ("name", "site", "request", "status", "options", "captures", "asserts", "browser", "actions", "reads")

@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..core.errors import ConfigError
+from ...core.errors import ConfigError
 from .journey import Assertion, Capture, Query
-from .journey_names import NAME, names
-from .journey_predicates import BARE, ORDERED, PREDICATES, SYMBOLS, TEXTS, number
-from .journey_queries import ALONE, KINDS, compiled
-from .journey_words import OWN, Words, nearest
+from .names import NAME, names
+from .predicates import BARE, ORDERED, PREDICATES, SYMBOLS, TEXTS, number
+from .queries import ALONE, KINDS, compiled
+from .words import OWN, Words, nearest
 
 
 class ExpectationReader(Words):

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .journey import METHODS, Action, Options, Request
-from .journey_words import CONTROL, Words, is_address, nearest
+from .words import CONTROL, Words, is_address, nearest
 
 REQUEST = ("method", "url", "site", "query", "headers", "cookies", "basic_auth", "form", "json", "body")
 OPTIONS = ("retry", "retry_interval", "delay", "location", "max_redirects")
