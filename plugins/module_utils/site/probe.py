@@ -97,7 +97,7 @@ class Prober:
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             result.outcome = "unhealthy" if isinstance(error, requests.TooManyRedirects) else "unreachable"
             result.status = result.latency_ms = result.release = result.cf_cache_status = None
-            result.reasons, result.passes = [_why(error, check.url, self.timeout)], 0
+            result.reasons, result.passes = [why_no_answer(error, check.url, self.timeout)], 0
             return
         result.status, result.latency_ms, result.cf_cache_status = (
             answer.status,
@@ -141,7 +141,7 @@ def _passed(results: Sequence[Result]) -> str:
     return f"{healthy} of {len(results)} check{'' if len(results) == 1 else 's'} passed"
 
 
-def _why(error: Exception, url: str, timeout: float) -> str:
+def why_no_answer(error: Exception, url: str, timeout: float) -> str:
     asked = getattr(error, "request", None)
     if found := trouble(error, asked.url if asked is not None else url):  # after a redirect: the URL of the other host
         return f"{found.reason}. {found.advice}"

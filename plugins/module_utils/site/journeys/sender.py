@@ -19,7 +19,7 @@ except ImportError:  # core.http reports the missing library in run()
 
 from ...core.deadline import nothing
 from ...core.transport import TooLarge, exchange
-from ..probe import _why
+from ..probe import why_no_answer
 from .journey import Options, Request
 from .names import fill, text
 from .queries import Answer
@@ -113,7 +113,7 @@ class Sender:
         except TooLarge:
             raise StepFailed(f"a body of at most {MAX_BODY} bytes", "a longer one") from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-            raise StepFailed("an answer", _why(error, url, self.timeout)) from None
+            raise StepFailed("an answer", why_no_answer(error, url, self.timeout)) from None
 
     def _follow(
         self, method: str, here: str, there: str, sent: dict[str, Any], status: int
