@@ -1,0 +1,41 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The service at Railway, kept in memory, and the repository of the shop."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
+
+from tests.unit.plugins.fake_railway import FakeRailway
+from tests.unit.support import Clock
+
+
+@pytest.fixture
+def railway(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
+    """A service whose module waits on a clock that nobody waits for."""
+    init: Any = wait.Waiter.__init__
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
+    railway = FakeRailway()
+    with railway.vendor.installed():
+        yield railway
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with the release v1.1.0 in apps/backend."""
+    backend = tmp_path / "apps" / "backend"
+    backend.mkdir(parents=True)
+    (backend / "package.json").write_text('{"version": "1.1.0"}')
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True
+        )
+    return tmp_path
