@@ -84,9 +84,13 @@ class Played:
 
 def played(rc: int, stdout: str, order: Path) -> Played:
     """Return what came of a play, from what plugins/callback/at_task.py has written beside its order."""
-    told = order.with_suffix(".results")
+    results = order.with_suffix(".results")
     # a killed play may break off in one
-    lines = [json.loads(line) for line in told.read_text().splitlines() if line.endswith("}")] if told.exists() else []
+    lines = (
+        [json.loads(line) for line in results.read_text().splitlines() if line.endswith("}")]
+        if results.exists()
+        else []
+    )
     return Played(rc, stdout, [(line["task"], {**line["result"], "failed": line["failed"]}) for line in lines])
 
 
@@ -358,7 +362,7 @@ class Shop:
             **{"notify_sentry_organization": self.name, "notify_sentry_projects": [self.name]},
         }
 
-    def told(self) -> list[str]:
+    def posts(self) -> list[str]:
         """The messages of the shop's channel at Slack, the first one first."""
         kept = json.loads((Path(self.sandbox.state["root"]) / "cloud" / "state.json").read_text())
         return [message["text"] for message in kept["storefronts"][self.name]["slack"]["messages"]]

@@ -64,10 +64,10 @@ def options(shop: Shop, **other: Any) -> dict[str, Any]:
 
 
 def page(module: Any, shop: Shop, **other: Any) -> dict[str, Any]:
-    told = run_module(module, options(shop, **other))
-    assert not told["failed"], told
-    assert not told["changed"]
-    return told["report"]
+    result = run_module(module, options(shop, **other))
+    assert not result["failed"], result
+    assert not result["changed"]
+    return result["report"]
 
 
 def status(shop: Shop, **other: Any) -> dict[str, Any]:

@@ -37,11 +37,11 @@ def until(condition, what):
 
 def test_a_deploy_with_a_checklist_waits_for_its_approval_and_goes_out(shop, bob):
     sha = shop.passes_at_github(NEW)
-    told = {name: value for name, value in shop.telling().items() if "github" in name}
+    notifying = {name: value for name, value in shop.telling().items() if "github" in name}
     options = {"approvers": bob["approvers"], "approvals_needed": 1, "awx_user_name": "alice"}
     checks = [{"id": "C12", "required": True, "options": {"tests": ["unit", "e2e"]}}, {"id": "C18", "severity": "warn"}]
     waits = {"approval_wait": 300, "approval_wait_interval": 0.5}
-    running = shop.begin("deploy.yml", release=NEW, preflight_checks=checks, **waits, **options, **told)
+    running = shop.begin("deploy.yml", release=NEW, preflight_checks=checks, **waits, **options, **notifying)
     until(lambda: shop.objects("approvals/"), "the deploy never asked for an approval")
     assert shop.lease()["state"] == "released", "nothing is held while it waits"
     assert shop.writes() == []

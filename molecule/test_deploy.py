@@ -48,7 +48,7 @@ def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     ]
     assert shop.lease()["state"] == "released"
     assert [step["name"] for step in played.report["steps"]][-1] == "release.record"
-    assert [text for text in shop.told() if f"deploy of {NEW} is live" in text], shop.told()
+    assert [text for text in shop.posts() if f"deploy of {NEW} is live" in text], shop.posts()
     no_secret(shop, played)
     page = report_of(shop, f"deploy-{NEW}")
     for text in ("Released", "back up the database", "Public site", "healthy", OLD, NEW):

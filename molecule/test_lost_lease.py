@@ -95,7 +95,7 @@ def test_one_that_loses_the_lease_after_its_record_does_not_claim_to_be_live(sho
     assert played.rc == 2, played.stdout
     assert played.message.startswith("LEASE LOST in the deploy"), played.message
     assert played.report["outcome"] == "lost"
-    assert "is live" not in " ".join(shop.told())
+    assert "is live" not in " ".join(shop.posts())
     assert ledger(shop)[-1] == ("rollback", OLD, "rolled_back")
     assert shop.live() == BOTH_OLD
 

@@ -85,10 +85,10 @@ def test_a_change_of_state_is_reported_once_and_a_tag_chooses_a_step(released_sh
         assert "frontend: passed" not in failed.stdout
     shop.clear_faults()
     assert shop.play("verify.yml", cmdline="--tags uat", **slack).rc == 0
-    told = posted(shop)[before:]
-    assert len(told) == 2, told
-    assert "The verification failed: journeys of customers" in told[0]
-    assert "the verification passes again" in told[1]
+    posts = posted(shop)[before:]
+    assert len(posts) == 2, posts
+    assert "The verification failed: journeys of customers" in posts[0]
+    assert "the verification passes again" in posts[1]
 
 
 def test_a_second_verification_waits_for_its_turn(released_shop):

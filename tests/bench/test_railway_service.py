@@ -70,7 +70,7 @@ class Bench:
         ids, api_url = self.shop["railway"], self.sandbox.state["cloud"]["railway_url"]
         token = {"api_token": ids["project_token"], "token_type": "project"}
         place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
-        program, told = (
+        program, given = (
             MODULE,
             {
                 **token,
@@ -84,11 +84,16 @@ class Bench:
         )
         if by == "tar and curl":
             url = f"{api_url}/project/{ids['project']}/environment/{ids['environment']}/up?serviceId={ids['services']['api']}"  # noqa: E501
-            program, told = SHELL, [str(app), str(self.folder / "app.tar.gz"), url, ids["project_token"]]  # type: ignore[assignment]
+            program, given = SHELL, [str(app), str(self.folder / "app.tar.gz"), url, ids["project_token"]]  # type: ignore[assignment]
         env = {"PYTHONPATH": f"{ROOT / '.ansible' / 'collections'}:{ROOT}", "PATH": "/usr/bin:/bin"}
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", program], input=json.dumps(told), env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program],
+            input=json.dumps(given),
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         seconds = time.perf_counter() - began
         answer, megabytes = json.loads(done.stdout)

@@ -153,7 +153,7 @@ def asked_of_sentry() -> list[Request]:
         "projects": ["shop", "api"],
         "version": "shop@1.2.3+4",
     }
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "url": "https://shop.example",
         "ref": SHA,
         "released_at": "2026-01-05T09:00:00Z",
@@ -166,7 +166,7 @@ def asked_of_sentry() -> list[Request]:
     asked = []
     for known in (False, True):
         for commits in ({"commits": [everything(COMMIT), {"id": SHA}]}, {"refs": refs}):
-            asked += ask(sentry_release, sentry_answers(known), **place, **told, **commits)
+            asked += ask(sentry_release, sentry_answers(known), **place, **facts, **commits)
     baseline = {"sentry_token": "sentry-token", "sentry_organization": "acme", "sentry_project": 7}
     diagnosed = {"api_token": "sentry-token", "organization": "acme", "projects": ["shop"], "environment": "production"}
     asked += ask(storefront_diagnosis, issues_and_sessions, storefront="shop", sentry=diagnosed)

@@ -89,9 +89,9 @@ def in_front_of(url: str, *, drop: Collection[str] = (), date: Callable[[], str 
                     date and name.lower() == "date"
                 ):
                     self.send_header(name, value)
-            told = date() if date else None
-            if told is not None:
-                self.send_header("Date", told)
+            now = date() if date else None
+            if now is not None:
+                self.send_header("Date", now)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -31,7 +31,7 @@ ANSWER = {
 def main() -> None:
     asked = json.loads(basic._ANSIBLE_ARGS)["ANSIBLE_MODULE_ARGS"]
     options = {name: value for name, value in asked.items() if not name.startswith("_ansible_")}
-    told = {"module": sys.argv[0].rpartition(".")[2], "check_mode": asked["_ansible_check_mode"], "options": options}
+    result = {"module": sys.argv[0].rpartition(".")[2], "check_mode": asked["_ansible_check_mode"], "options": options}
     with Path(os.environ["ASKED"]).open("a") as book:
-        book.write(json.dumps(told) + "\n")
+        book.write(json.dumps(result) + "\n")
     print(json.dumps(ANSWER))

@@ -27,7 +27,7 @@ from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
-TOLD = ("database_problems", "database_notes", "database_idle", "database_backup")
+FACTS = ("database_problems", "database_notes", "database_idle", "database_backup")
 GROUPS = {
     "store": "release_store",
     "postgres": "database_postgres",
@@ -58,11 +58,13 @@ PLAY = [
                 },
             },
             {
-                "name": "Tell",
-                "ansible.builtin.debug": {"msg": {name: f"{{{{ {name} }}}}" for name in ("inventory_hostname", *TOLD)}},
+                "name": "Show",
+                "ansible.builtin.debug": {
+                    "msg": {name: f"{{{{ {name} }}}}" for name in ("inventory_hostname", *FACTS)}
+                },
             },
             {
-                "name": "Judge",
+                "name": "Refuse",
                 "ansible.builtin.include_role": {"name": "storefront.runbook.preflight", "tasks_from": "verdict"},
             },
             {
@@ -155,11 +157,11 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     argv = ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")]
     done = subprocess.run(argv, cwd=ROOT, env={**os.environ, **keeping}, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in (tmp_path / "at.results").read_text().splitlines()]
-    told = {
-        line["result"]["msg"]["inventory_hostname"]: line["result"]["msg"] for line in lines if line["task"] == "Tell"
+    facts = {
+        line["result"]["msg"]["inventory_hostname"]: line["result"]["msg"] for line in lines if line["task"] == "Show"
     }
-    assert told.keys() == hosts.keys(), done.stdout + done.stderr
-    problems = {host: told[host]["database_problems"] for host in hosts}
+    assert facts.keys() == hosts.keys(), done.stdout + done.stderr
+    problems = {host: facts[host]["database_problems"] for host in hosts}
     (problem,) = problems.pop("vendors_old")
     assert "The vendor backup pitr is 25." in problem
     assert "database_backup_max_age is 24 h. Create a new one, or let this run create it" in problem
@@ -170,15 +172,15 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     assert done.returncode == 2
 
     assert [manifest["name"] for manifest in manifests(tmp_path / "fresh")] == ["nightly"]
-    assert told["fresh"]["database_backup"] == {"name": "nightly"}
+    assert facts["fresh"]["database_backup"] == {"name": "nightly"}
     assert any(
-        note.startswith("backup: this run creates none: nightly is 23.") for note in told["fresh"]["database_notes"]
+        note.startswith("backup: this run creates none: nightly is 23.") for note in facts["fresh"]["database_notes"]
     )
     older, newer = sorted(manifests(tmp_path / "old"), key=lambda manifest: manifest["finished_at"])
-    assert (older["name"], newer["database"], told["old"]["database_backup"]) == ("nightly", database.name, None)
-    assert (told["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
+    assert (older["name"], newer["database"], facts["old"]["database_backup"]) == ("nightly", database.name, None)
+    assert (facts["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
     assert any(
         note.startswith("backup: this run creates none: vendor creates it: pitr, created at ")
-        for note in told["vendors"]["database_notes"]
+        for note in facts["vendors"]["database_notes"]
     )
     assert database.password not in done.stdout

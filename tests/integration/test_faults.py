@@ -81,8 +81,8 @@ def tables(sandbox: Sandbox, repository: Path) -> Iterator[dict[str, Table]]:
 def test_a_fault_ends_in_the_goal_or_in_a_clear_error(
     tables: dict[str, Table], case: Case, write: str, column: str
 ) -> None:
-    told = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
-    seen(case.name, write, column, told)
+    outcome = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
+    seen(case.name, write, column, outcome)
 
 
 def test_the_table_has_a_row_for_each_write_and_no_other() -> None:
@@ -99,9 +99,9 @@ def test_each_module_that_writes_has_rows_or_is_said_to_be_tested_elsewhere() ->
     leased = {module for module in asking if "lease_options" in (folder / f"{module}.py").read_text()}
     assert leased == {"health_check"}, "a module that takes a lease writes; health_check renews it while it waits"
     writing = modules - asking
-    told = elsewhere()
-    assert {case.module for case in CASES} | told.keys() == writing
-    assert not {case.module for case in CASES} & told.keys()
-    for module, files in told.items():
+    outcome = elsewhere()
+    assert {case.module for case in CASES} | outcome.keys() == writing
+    assert not {case.module for case in CASES} & outcome.keys()
+    for module, files in outcome.items():
         assert files, module
         assert all(module in (ROOT / file).read_text() for file in files)

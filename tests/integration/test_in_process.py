@@ -210,9 +210,9 @@ def test_however_a_module_dies_rescue_and_always_run_and_the_error_is_clear(tmp_
     plays = [guarded(probe(name, do, number=number, token=SECRET)) for name, (do, number, _said) in DYING.items()]
     ran = Book(tmp_path, *plays).run(way, "-v")
     assert ran.rc == 0, ran.stdout
-    told = [event["result"]["msg"] for event in ran.events if event["task"] == "rescue"]
-    assert len(told) == len(DYING), ran.stdout
-    for failed, (_do, _number, said) in zip(told, DYING.values(), strict=True):
+    failures = [event["result"]["msg"] for event in ran.events if event["task"] == "rescue"]
+    assert len(failures) == len(DYING), ran.stdout
+    for failed, (_do, _number, said) in zip(failures, DYING.values(), strict=True):
         assert failed["error"]["kind"] == "internal"
         assert failed["msg"].startswith(f"test.probes.probe {said}"), failed
         assert failed["error"]["message"] == failed["msg"]

@@ -230,7 +230,7 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "words"), FAILURES, ids=[broken for broken, _told in FAILURES])
+@pytest.mark.parametrize(("broken", "words"), FAILURES, ids=[broken for broken, _result in FAILURES])
 def test_a_broken_shop_fails_for_the_right_reason_and_leaves_nothing(shop: Shop, broken: str, words: str) -> None:
     shop.broken.add(broken)
     result = walk(shop)

@@ -95,7 +95,7 @@ def run(database: Database, script: str) -> tuple[bool, str | None]:
     return rewritten or reads > 0, next((what for what in STRENGTH if what in blocked), None)
 
 
-def told(script: str) -> list[str]:
+def reasons(script: str) -> list[str]:
     return [
         reason
         for statement in parse_sql(script)
@@ -107,7 +107,7 @@ def told(script: str) -> list[str]:
 @pytest.mark.parametrize("script", LONG)
 def test_what_is_reported_to_keep_others_waiting_does(database: Database, script: str) -> None:
     assert run(database, script) == (True, LONG[script])
-    (reason,) = told(script)
+    (reason,) = reasons(script)
     assert ("nobody can read or write" in reason) == (LONG[script] == "read") or "foreign key" in reason
 
 
@@ -115,5 +115,5 @@ def test_what_is_reported_to_keep_others_waiting_does(database: Database, script
 def test_what_is_not_reported_neither_reads_nor_rewrites_the_table(database: Database, script: str) -> None:
     whole, blocked = run(database, script)
     assert not whole
-    assert told(script) == []
+    assert reasons(script) == []
     assert script.startswith("DROP") or locks(Schema(), parse_sql(script)[0].stmt).get("old") == blocked

@@ -39,7 +39,7 @@ def end() -> dict[str, Any]:
     return {"ansible.builtin.set_fact": {"release_step": {}}}
 
 
-def report(outcome: str = "released", **told: Any) -> dict[str, Any]:
+def report(outcome: str = "released", **facts: Any) -> dict[str, Any]:
     message = {
         "storefront": "{{ inventory_hostname }}",
         "kind": "deploy",
@@ -47,7 +47,7 @@ def report(outcome: str = "released", **told: Any) -> dict[str, Any]:
         "message": "",
         "notes": [],
         "release": "v1.1.0",
-        **told,
+        **facts,
     }
     return {"ansible.builtin.debug": {"msg": message}}
 

@@ -716,6 +716,6 @@ def test_what_is_too_large_or_locked_is_estimated_and_marked_so(
         connection.autocommit = False
         cursor.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
         with snapshot(connect(parse_url(in_folder.database.url)), limit, lambda: None) as seen:
-            told = seen.count()
-    assert told["tables"].keys() == counted
-    assert told["tables"].keys() | told["estimates"].keys() == {"public.review", "public.item"}
+            counts = seen.count()
+    assert counts["tables"].keys() == counted
+    assert counts["tables"].keys() | counts["estimates"].keys() == {"public.review", "public.item"}

@@ -36,36 +36,36 @@ def database(sandbox: Sandbox) -> Iterator[Database]:
     database.drop()
 
 
-def look(database: Database, *gather: str, **options: Any) -> dict[str, Any]:
-    told = run_module(
+def inspect(database: Database, *gather: str, **options: Any) -> dict[str, Any]:
+    result = run_module(
         pg_info, {"database_url": database.url, **({"gather": list(gather)} if gather else {}), **options}
     )
-    assert not told["failed"], told
-    assert not told["changed"]
-    return told
+    assert not result["failed"], result
+    assert not result["changed"]
+    return result
 
 
 def test_the_server_the_database_and_its_tables_are_reported_by_default(database: Database) -> None:
-    told = look(database)
-    assert (told["server"]["database"], told["server"]["user"], told["server"]["in_recovery"]) == (
+    result = inspect(database)
+    assert (result["server"]["database"], result["server"]["user"], result["server"]["in_recovery"]) == (
         "test-info",
         "shop",
         False,
     )
-    assert told["server"]["version"][0].isdigit()
-    assert told["server"]["size_bytes"] > 1_000_000
-    assert told["server"]["sees_others"] is False
-    (item,) = told["tables"]
+    assert result["server"]["version"][0].isdigit()
+    assert result["server"]["size_bytes"] > 1_000_000
+    assert result["server"]["sees_others"] is False
+    (item,) = result["tables"]
     assert item["name"] == "public.item"
     assert item["total_bytes"] == item["table_bytes"] + item["index_bytes"]
-    assert told["migrations"] == {"known": False, "applied": 0, "last": None, "failed": [], "history": []}
-    assert told["unavailable"] == {}
-    assert "slow_queries" not in told
+    assert result["migrations"] == {"known": False, "applied": 0, "last": None, "failed": [], "history": []}
+    assert result["unavailable"] == {}
+    assert "slow_queries" not in result
 
 
 def test_only_what_is_asked_for_is_reported(database: Database) -> None:
-    told = look(database, "server", "connections")
-    assert {"server", "connections"} == set(told) - {
+    result = inspect(database, "server", "connections")
+    assert {"server", "connections"} == set(result) - {
         "changed",
         "diff",
         "elapsed",
@@ -77,10 +77,10 @@ def test_only_what_is_asked_for_is_reported(database: Database) -> None:
 
 
 def test_sessions_are_counted_by_state_and_application_without_this_one(database: Database) -> None:
-    assert look(database, "connections")["connections"] == []
+    assert inspect(database, "connections")["connections"] == []
     with closing(psycopg2.connect(database.url.partition("?")[0], application_name="shop-api")) as session:
         session.cursor().execute("SELECT 1")
-        (api,) = look(database, "connections")["connections"]
+        (api,) = inspect(database, "connections")["connections"]
         assert (api["state"], api["application"], api["user"], api["count"]) == (
             "idle in transaction",
             "shop-api",
@@ -100,37 +100,37 @@ def test_a_waiting_session_is_reported_with_its_blocker_and_without_customers_da
         )
         other.start()
         assert wait_until(lambda: database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)], 30)
-        told = look(database, "locks")
+        result = inspect(database, "locks")
         pids = (waiter.info.backend_pid, holder.info.backend_pid)
         holder.rollback()
         other.join()
-    (lock,) = told["locks"]
+    (lock,) = result["locks"]
     assert (lock["pid"], lock["blocked_by"]) == pids
     assert (lock["relation"], lock["mode"], lock["blocker_state"]) == ("item", "AccessShareLock", "idle in transaction")
     assert lock["query"] == "SELECT * FROM item WHERE name = ?"
-    assert "mary" not in json.dumps(told)
+    assert "mary" not in json.dumps(result)
 
 
 def test_dead_rows_and_invalid_indexes_are_reported(database: Database) -> None:
     # the statistics come a moment after the writes
-    assert wait_until(lambda: look(database, "bloat")["bloat"]["tables"] != [], 30)
+    assert wait_until(lambda: inspect(database, "bloat")["bloat"]["tables"] != [], 30)
     database.sql("CREATE TABLE twice AS SELECT 1 AS n UNION ALL SELECT 1")
     with pytest.raises(psycopg2.errors.UniqueViolation):
         database.sql("CREATE UNIQUE INDEX CONCURRENTLY twice_n ON twice (n)")
-    told = look(database, "bloat")["bloat"]
+    result = inspect(database, "bloat")["bloat"]
     database.sql("DROP TABLE twice")
-    assert [(table["name"], table["dead_rows"], table["dead_percent"]) for table in told["tables"]] == [
+    assert [(table["name"], table["dead_rows"], table["dead_percent"]) for table in result["tables"]] == [
         ("public.item", 2000, 67)
     ]
-    assert told["invalid_indexes"] == [{"name": "twice_n", "table": "twice"}]
+    assert result["invalid_indexes"] == [{"name": "twice_n", "table": "twice"}]
 
 
 def test_rows_are_estimated_and_counted_when_asked(database: Database) -> None:
-    assert look(database, "counts")["counts"] == {"public.item": None}
+    assert inspect(database, "counts")["counts"] == {"public.item": None}
     database.sql("ANALYZE item")
-    assert look(database, "counts")["counts"] == {"public.item": 1000}
+    assert inspect(database, "counts")["counts"] == {"public.item": 1000}
     database.sql("INSERT INTO item VALUES (5000, 'new')")
-    assert look(database, "counts", exact_counts=True)["counts"] == {"public.item": 1001}
+    assert inspect(database, "counts", exact_counts=True)["counts"] == {"public.item": 1001}
     database.sql("DELETE FROM item WHERE id = 5000")
 
 
@@ -139,35 +139,35 @@ def test_a_query_that_takes_too_long_is_cancelled_and_the_rest_is_reported(datab
     with closing(database.connect()) as holder:
         holder.autocommit = False
         holder.cursor().execute("LOCK TABLE slow")
-        told = look(database, "server", "counts", exact_counts=True, statement_timeout=0.2)
+        result = inspect(database, "server", "counts", exact_counts=True, statement_timeout=0.2)
         holder.rollback()
     database.sql("DROP TABLE slow")
-    assert told["server"]["database"] == "test-info"
-    assert (told["counts"]["public.item"], told["counts"]["public.slow"]) == (1000, None)
-    assert "longer than 0.2 s" in told["unavailable"]["counts of public.slow"]
-    assert "longer than 0.2 s" in told["warnings"][0]
+    assert result["server"]["database"] == "test-info"
+    assert (result["counts"]["public.item"], result["counts"]["public.slow"]) == (1000, None)
+    assert "longer than 0.2 s" in result["unavailable"]["counts of public.slow"]
+    assert "longer than 0.2 s" in result["warnings"][0]
 
 
 def test_the_migrations_are_reported_as_the_table_has_them(sandbox: Sandbox, tmp_path: Path) -> None:
     database = Database(sandbox, "test-info-migrated")
     database.migrate(write_migrations(tmp_path, a="CREATE TABLE a (id int);", b="SELECT * FROM nothing;"))
-    told = look(
+    result = inspect(
         database,
         "migrations",
         database_url="postgresql://pooled:sesame-sesame@pooler.invalid/x?pgbouncer=true",
         direct_url=database.url,
     )["migrations"]
     database.drop()
-    assert (told["applied"], told["last"], told["failed"]) == (1, "a", ["b"])
-    assert [(each["name"], each["state"]) for each in told["history"]] == [("a", "applied"), ("b", "failed")]
+    assert (result["applied"], result["last"], result["failed"]) == (1, "a", ["b"])
+    assert [(each["name"], each["state"]) for each in result["history"]] == [("a", "applied"), ("b", "failed")]
 
 
 class TestSlowQueries:
     def test_are_not_known_without_the_extension_and_that_says_what_to_do(self, database: Database) -> None:
-        told = look(database, "server", "slow_queries", interval=0)
-        assert told["slow_queries"] is None
-        assert "CREATE EXTENSION pg_stat_statements" in told["unavailable"]["slow_queries"]
-        assert told["server"]["database"] == "test-info"
+        result = inspect(database, "server", "slow_queries", interval=0)
+        assert result["slow_queries"] is None
+        assert "CREATE EXTENSION pg_stat_statements" in result["unavailable"]["slow_queries"]
+        assert result["server"]["database"] == "test-info"
 
     @pytest.fixture
     def counting(self, sandbox: Sandbox, database: Database) -> Iterator[None]:
@@ -191,15 +191,15 @@ class TestSlowQueries:
                 database.sql("SELECT count(*) FROM item WHERE name <> 'mary@example.com' AND id > 0")
 
         with closing(postgres.connect(postgres.parse_url(database.url))) as connection:
-            told = statements.slow_queries(connection, interval=30, limit=5, sleep=meanwhile)
-        (counted,) = [each for each in told if "FROM item" in each["query"]]
+            result = statements.slow_queries(connection, interval=30, limit=5, sleep=meanwhile)
+        (counted,) = [each for each in result if "FROM item" in each["query"]]
         assert (counted["calls"], counted["rows"]) == (3, 3)
         assert counted["total_ms"] > 0
         assert abs(counted["mean_ms"] * 3 - counted["total_ms"]) < 0.01
-        assert "mary" not in json.dumps(told)
+        assert "mary" not in json.dumps(result)
 
     def test_are_those_of_all_time_with_an_interval_of_0(self, counting: None, database: Database) -> None:
         database.sql("SELECT max(id) FROM item")
-        told = look(database, "slow_queries", interval=0, limit=50)
-        assert [each["calls"] for each in told["slow_queries"] if each["query"] == "SELECT max(id) FROM item"] == [1]
-        assert len(look(database, "slow_queries", interval=0, limit=1)["slow_queries"]) == 1
+        result = inspect(database, "slow_queries", interval=0, limit=50)
+        assert [each["calls"] for each in result["slow_queries"] if each["query"] == "SELECT max(id) FROM item"] == [1]
+        assert len(inspect(database, "slow_queries", interval=0, limit=1)["slow_queries"]) == 1

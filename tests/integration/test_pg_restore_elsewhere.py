@@ -96,21 +96,21 @@ def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
         assert (staged["losses"], shop.family(), write(shop, shop.name, 5001)) == (LOST, ["incoming"], True)
 
         moved = shop.restore(swap="auto")
-        told = moved["restore"]
-        assert (moved["changed"], told["lost_rows"], told["kept"]) == (True, 3, shop.name)
-        assert (told["serves"].partition("-2")[0], shop.family()) == (f"{shop.name}@restored", ["restored"])
-        assert (items(shop, told["serves"]), items(shop, shop.name)) == ([], [5000, 5001])
+        restore = moved["restore"]
+        assert (moved["changed"], restore["lost_rows"], restore["kept"]) == (True, 3, shop.name)
+        assert (restore["serves"].partition("-2")[0], shop.family()) == (f"{shop.name}@restored", ["restored"])
+        assert (items(shop, restore["serves"]), items(shop, shop.name)) == ([], [5000, 5001])
         # nobody stays connected to what was left
         with pytest.raises(psycopg2.OperationalError), session.cursor() as cursor:
             cursor.execute("SELECT 1")
         session.close()
-        assert (write(shop, shop.name, 5002), write(shop, told["serves"], 5003)) == (False, True)
+        assert (write(shop, shop.name, 5002), write(shop, restore["serves"], 5003)) == (False, True)
 
         again = shop.restore(swap="auto")
         assert (again["changed"], again["restore"]["already"], again["restore"]["serves"]) == (
             False,
             True,
-            told["serves"],
+            restore["serves"],
         )
         shop.back_up("second", encryption="off")
         assert shop.restore(swap="auto", backup="second")["error"]["code"] == "left"
@@ -119,9 +119,13 @@ def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
 
         undone = shop.restore("undone", swap="auto")["restore"]
         assert (undone["serves"], undone["losses"]["public.item"]["inserted"]) == (shop.name, 1)
-        assert (write(shop, shop.name, 5004), write(shop, told["serves"], 5005)) == (True, False)
+        assert (write(shop, shop.name, 5004), write(shop, restore["serves"], 5005)) == (True, False)
         again = shop.restore("undone", swap="auto")
-        assert (again["changed"], again["restore"]["swap"], again["restore"]["kept"]) == (False, "url", told["serves"])
+        assert (again["changed"], again["restore"]["swap"], again["restore"]["kept"]) == (
+            False,
+            "url",
+            restore["serves"],
+        )
 
 
 def test_no_migration_is_applied_to_the_database_that_was_left(shop: Shop, tmp_path: Path) -> None:

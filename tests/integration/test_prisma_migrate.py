@@ -89,8 +89,8 @@ def test_the_module_reports_whether_an_older_release_could_be_put_back(
     database: Database, shop: dict[str, Any]
 ) -> None:
     expanding = database.migrate(**shop, ref="v1.1.0")["applied"][-1]
-    (told,) = database.migrate(**shop, ref="v1.0.0", known_from="v1.1.0", check=True)["unknown_to_release"]
-    assert (told["name"], told["backward_compatible"]) == (expanding, True)
+    (migration,) = database.migrate(**shop, ref="v1.0.0", known_from="v1.1.0", check=True)["unknown_to_release"]
+    assert (migration["name"], migration["backward_compatible"]) == (expanding, True)
 
     contracting = database.migrate(**shop, ref="v2.0.0")["applied"]
     told_again = database.migrate(**shop, ref="v1.1.0", known_from="v2.0.0", check=True)

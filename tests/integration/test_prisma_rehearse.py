@@ -106,10 +106,10 @@ def test_a_file_that_is_not_one_transaction_is_watched_while_it_runs(tmp_path: P
     write_migrations(
         tmp_path, b="BEGIN; LOCK TABLE item IN SHARE MODE; SELECT pg_sleep(0.3); COMMIT; ALTER TABLE item ADD x int;"
     )
-    (told,) = rehearse()["rehearsed"]
-    assert told["transaction"] is False
-    assert {"relation": "public.item", "kind": "table", "mode": "ShareLock", "blocks": ["writes"]} in told["locks"]
-    assert told["tables"] == [
+    (migration,) = rehearse()["rehearsed"]
+    assert migration["transaction"] is False
+    assert {"relation": "public.item", "kind": "table", "mode": "ShareLock", "blocks": ["writes"]} in migration["locks"]
+    assert migration["tables"] == [
         {
             "name": "public.item",
             "rows_before": 100,
@@ -123,8 +123,8 @@ def test_a_file_that_is_not_one_transaction_is_watched_while_it_runs(tmp_path: P
 
 def test_rows_that_a_block_of_code_writes_are_reported_too(tmp_path: Path, rehearse: Rehearse) -> None:
     write_migrations(tmp_path, b="WITH gone AS (DELETE FROM item WHERE id = 1 RETURNING id) SELECT 1;")
-    (told,) = rehearse()["rehearsed"]
-    assert [(table["name"], table["deleted"]) for table in told["tables"]] == [("public.item", 1)]
+    (migration,) = rehearse()["rehearsed"]
+    assert [(table["name"], table["deleted"]) for table in migration["tables"]] == [("public.item", 1)]
 
 
 def test_a_migration_that_fails_there_says_so_and_production_is_untouched(
@@ -254,8 +254,8 @@ def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no
     write_migrations(tmp_path, b="ALTER TABLE item ADD rating int; CREATE INDEX item_rating ON item (rating);")
     done = rehearse(**options)
     assert not done["failed"], done
-    (told,) = done["rehearsed"]
-    assert (told["name"], told["tables"][0]["rows_before"]) == ("b", 0)
+    (migration,) = done["rehearsed"]
+    assert (migration["name"], migration["tables"][0]["rows_before"]) == ("b", 0)
     write_migrations(tmp_path, c="ALTER TABLE nothing ADD x int;")
     failed = rehearse(**options)
     assert failed["error"]["migration"] == "c"

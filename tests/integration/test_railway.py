@@ -238,13 +238,13 @@ def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     shop.release("v1.0.0")
     shop.set_variable("COLOUR", "green")
     shop.release("v1.1.0")
-    told = shop.run(railway_info)
-    assert told["live"]["release"] == "v1.1.0"
-    assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
-    assert told["in_progress"] == []
-    before = {variable["name"]: variable["digest"] for variable in told["variables"]}
+    info = shop.run(railway_info)
+    assert info["live"]["release"] == "v1.1.0"
+    assert [candidate["release"] for candidate in info["candidates"]] == ["v1.0.0"]
+    assert info["in_progress"] == []
+    before = {variable["name"]: variable["digest"] for variable in info["variables"]}
     assert {"COLOUR", "DATABASE_URL"} <= set(before)
-    assert "postgresql://" not in str(told)
+    assert "postgresql://" not in str(info)
     shop.set_variable("COLOUR", "blue")
     after = {variable["name"]: variable["digest"] for variable in shop.run(railway_info)["variables"]}
     assert {name for name, digest in after.items() if digest != before[name]} == {"COLOUR"}
@@ -253,14 +253,14 @@ def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
 def test_pushes_are_kept_from_deploying(shop: Shop):
     assert shop.run(railway_info)["auto_deploy"] is False
     shop.connect()
-    told = shop.run(railway_info)
-    assert told["source"] == {
+    info = shop.run(railway_info)
+    assert info["source"] == {
         "repository": "example/shop",
         "branch": "main",
         "image": None,
         "root_directory": "apps/backend",
     }
-    assert (told["auto_deploy"], told["pre_deploy_command"], told["start_command"]) == (True, None, "npm start")
+    assert (info["auto_deploy"], info["pre_deploy_command"], info["start_command"]) == (True, None, "npm start")
     assert shop.service("configured", auto_deploy=False, check=True)["changed"]
     assert shop.run(railway_info)["auto_deploy"] is True
     assert shop.service("configured", auto_deploy=False)["settings"] == {"auto_deploy": False}
@@ -367,9 +367,9 @@ def test_settings_hold_from_the_next_deployment_on_and_keep_the_regions(shop: Sh
     assert shop.service("configured", check=True, **wanted)["changed"]
     assert shop.run(railway_info)["healthcheck_path"] == "/health"
     assert shop.service("configured", **wanted)["settings"] == wanted
-    told = shop.run(railway_info)
-    assert {name: told[name] for name in wanted} == wanted
-    assert told["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
+    info = shop.run(railway_info)
+    assert {name: info[name] for name in wanted} == wanted
+    assert info["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
     assert not shop.service("configured", **wanted)["changed"]
     assert shop.deployments() == []
 
@@ -648,8 +648,8 @@ def test_variables_are_set_removed_and_deployed_at_once(shop: Shop):
         "environmentPatchCommitStaged",
         "deploymentRedeploy",
     ]
-    assert {told["name"] for told in made["variables"]} == {
-        told["name"] for told in shop.run(railway_info)["variables"]
+    assert {info["name"] for info in made["variables"]} == {
+        info["name"] for info in shop.run(railway_info)["variables"]
     }
     assert made["variables"] == shop.run(railway_info)["variables"]
     again = shop.run(railway_variables, **wanted)
@@ -677,12 +677,12 @@ def test_info_reads_logs_and_counts_errors(shop: Shop):
     shop.release("v1.0.0")
     failed = shop.deploy("v9.0.0")
     assert failed["failed"]
-    told = shop.run(railway_info, logs=["build", "runtime"], log_filter="cart", http_minutes=5)
-    assert [line["message"] for line in told["logs"]["runtime"]] == ["Cannot find module 'cart'"]
-    assert told["logs"]["build"] == []
-    live = shop.run(railway_info, logs=["runtime"], log_deployment=told["live"]["id"], log_lines=1)
+    info = shop.run(railway_info, logs=["build", "runtime"], log_filter="cart", http_minutes=5)
+    assert [line["message"] for line in info["logs"]["runtime"]] == ["Cannot find module 'cart'"]
+    assert info["logs"]["build"] == []
+    live = shop.run(railway_info, logs=["runtime"], log_deployment=info["live"]["id"], log_lines=1)
     assert live["logs"]["runtime"][0]["message"].startswith("started v1.0.0")
-    before = told["http"]["requests"]
+    before = info["http"]["requests"]
     assert shop.served()["release"] == "v1.0.0"
     shop.service("stopped")
     assert shop.served() is None

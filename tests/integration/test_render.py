@@ -83,7 +83,7 @@ class Shop:
         assert not deployed["failed"], deployed
         return deployed["deployment"]
 
-    def look(self, **params: Any) -> dict[str, Any]:
+    def inspect(self, **params: Any) -> dict[str, Any]:
         return self.run(render_info, path=str(self.repository), **params)
 
     def env(self, **params: Any) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def test_a_release_is_predicted_deployed_and_rolled_back(shop: Shop):
 def test_a_rollback_runs_with_the_variables_of_then_unless_they_are_pinned(shop: Shop):
     shop.env(variables={"COLOUR": "green"})
     first = shop.release("v1.0.0")
-    told = shop.look(digest_key=KEY)["variables"]
+    info = shop.inspect(digest_key=KEY)["variables"]
     shop.release("v1.1.0")
     changed = shop.env(variables={"COLOUR": "blue"}, deploy=True)
     assert (changed["updated"], changed["deployment"]["status"]) == (["COLOUR"], "live")
@@ -167,7 +167,7 @@ def test_a_rollback_runs_with_the_variables_of_then_unless_they_are_pinned(shop:
     shop.service("rolled_back", deployment=first["id"])
     assert shop.served() == {"release": "v1.0.0", "colour": "green"}
 
-    pins = {"pinned_variables": ["COLOUR"], "known_variables": told, "digest_key": KEY}
+    pins = {"pinned_variables": ["COLOUR"], "known_variables": info, "digest_key": KEY}
     made_good = shop.service("rolled_back", deployment=first["id"], **pins)
     assert (made_good["changed"], made_good["deployment"]["release"]) == (True, "v1.0.0")
     assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
@@ -186,16 +186,16 @@ def test_variables_are_compared_changed_and_removed_one_by_one(shop: Shop):
 
 
 def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
-    assert shop.look()["live"] is None
+    assert shop.inspect()["live"] is None
     shop.release("v1.0.0")
     shop.release("v1.1.0")
-    told = shop.look(digest_key=KEY, log_lines=100)
-    assert told["live"]["release"] == "v1.1.0"
-    assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
-    assert told["in_progress"] == []
-    assert {"DATABASE_URL", "JWT_SECRET"} <= {variable["name"] for variable in told["variables"]}
-    assert any("Using Node" in line["message"] for line in told["logs"])
-    assert (told["auto_deploy"], told["source"]["branch"], told["start_command"]) == (False, "main", "npm start")
+    info = shop.inspect(digest_key=KEY, log_lines=100)
+    assert info["live"]["release"] == "v1.1.0"
+    assert [candidate["release"] for candidate in info["candidates"]] == ["v1.0.0"]
+    assert info["in_progress"] == []
+    assert {"DATABASE_URL", "JWT_SECRET"} <= {variable["name"] for variable in info["variables"]}
+    assert any("Using Node" in line["message"] for line in info["logs"])
+    assert (info["auto_deploy"], info["source"]["branch"], info["start_command"]) == (False, "main", "npm start")
 
 
 def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
@@ -203,7 +203,7 @@ def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
     deployed = shop.deploy("v1.0.0", service=worker)
     assert (deployed["deployment"]["status"], deployed["deployment"]["url"]) == ("live", None)
     assert shop.served() is None
-    assert shop.look(service=f"{NAME}-worker")["live"]["release"] == "v1.0.0"
+    assert shop.inspect(service=f"{NAME}-worker")["live"]["release"] == "v1.0.0"
 
 
 def test_a_release_that_crashes_reports_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
@@ -242,7 +242,7 @@ def test_an_answer_that_is_lost_or_late_makes_no_second_deploy(shop: Shop, kind:
     back = shop.service("rolled_back", deployment=first["id"])
     assert not back["failed"], back
     assert shop.served()["release"] == "v1.0.0"
-    assert [candidate["release"] for candidate in shop.look()["candidates"]] == ["v1.1.0"]
+    assert [candidate["release"] for candidate in shop.inspect()["candidates"]] == ["v1.1.0"]
 
 
 def test_a_deploy_that_render_only_queues_and_never_makes_is_an_error(shop: Shop, monkeypatch: pytest.MonkeyPatch):
@@ -306,7 +306,7 @@ def test_a_service_is_scaled_and_restarted(shop: Shop):
     assert len(before) == 2
     assert shop.service("restarted")["changed"]
     assert instances(shop).isdisjoint(before)
-    assert shop.look()["replicas"] == 2
+    assert shop.inspect()["replicas"] == 2
 
 
 def instances(shop: Shop) -> set[int]:
@@ -331,7 +331,7 @@ def test_a_push_passes_the_checks_only_where_auto_deploy_is_on_and_no_rollback_l
     assert "take_over=true" in shop.deploy("v1.1.0", check=True)["msg"]
     (pushed,) = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push)["made"]["render"]
     assert shop.deploy("v1.1.0", source="adopt")["deployment"]["id"] == pushed
-    assert shop.look()["live"]["id"] == pushed
+    assert shop.inspect()["live"]["id"] == pushed
     assert shop.service("rolled_back", deployment=first["id"])["auto_deploy"] is False
     assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push)["made"]["render"] == []
 

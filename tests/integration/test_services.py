@@ -286,18 +286,18 @@ SHA, OLDER = "a" * 40, "b" * 40
 
 
 def test_a_release_and_its_deploy_are_registered_at_sentry_once(desk: Desk) -> None:
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "commits": [{"id": SHA, "author_email": "ada@shop.example"}, {"id": OLDER}],
         "released_at": "2026-01-05T09:00:00Z",
         "url": "https://shop.example/notes",
     }
     deploy = {"environment": "production", "name": "record-1", "url": "https://shop.example"}
-    predicted = desk.sentry(check=True, **told, deploy=deploy)
+    predicted = desk.sentry(check=True, **facts, deploy=deploy)
     assert (predicted["changed"], predicted["deploy"]["id"]) == (True, None)
     path = f"/api/0/organizations/{NAME}/releases/"
     assert desk.ask("sentry", path) == []
 
-    made = desk.sentry(**told, deploy=deploy)
+    made = desk.sentry(**facts, deploy=deploy)
     assert not made["failed"], made
     assert made["release"] == predicted["release"]
     kept = desk.ask("sentry", f"{path}v1.0.0/")
@@ -307,7 +307,7 @@ def test_a_release_and_its_deploy_are_registered_at_sentry_once(desk: Desk) -> N
         1,
         "2026-01-05T09:00:00Z",
     )
-    again = desk.sentry(**told, deploy=deploy)
+    again = desk.sentry(**facts, deploy=deploy)
     assert (again["changed"], again["deploy"]) == (False, made["deploy"])
 
 

@@ -527,11 +527,11 @@ def test_every_page_of_the_frontend_reports_its_release(built: Callable[..., Pat
         command="npm run type-check && npm run build",
         NEXT_PUBLIC_API_URL="https://api.shop.example",
     )
-    told = {
+    releases = {
         page: re.findall(r'<meta name="release" content="([^"]*)"/>', (site / f"{page}.html").read_text())
         for page in PAGES
     }
-    assert told == {page: ["v1.1.1"] for page in PAGES}
+    assert releases == {page: ["v1.1.1"] for page in PAGES}
     assert json.loads((site / "release.json").read_text()) == {"release": "v1.1.1"}
     assert any("https://api.shop.example" in script.read_text() for script in site.glob("_next/static/**/*.js"))
 

@@ -257,9 +257,9 @@ def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: 
     assert shop.run(vercel_env, **wanted)["changed"]
     assert not shop.run(vercel_env, **wanted)["changed"]
     secret: dict[str, Any] = {"variables": {"SEARCH_KEY": "very-secret"}, "sensitive": True, "digest_key": "k"}
-    told = shop.run(vercel_env, **secret)
-    assert told["changed"], told
-    assert "very-secret" not in str(told)
+    result = shop.run(vercel_env, **secret)
+    assert result["changed"], result
+    assert "very-secret" not in str(result)
     assert not shop.run(vercel_env, **secret)["changed"]
     gone = shop.run(vercel_env, absent=["NEXT_PUBLIC_COLOUR"], environments=["qa"], digest_key="k")
     assert (
@@ -272,16 +272,16 @@ def test_info_reports_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert shop.run(vercel_info)["live"] is None
     shop.release("v1.0.0")
     shop.release("v1.1.0")
-    told = shop.run(vercel_info)
-    assert told["live"]["release"] == "v1.1.0"
-    assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
-    assert told["project"]["auto_assign_domains"] is False
-    assert told["project"]["domains"]
+    result = shop.run(vercel_info)
+    assert result["live"]["release"] == "v1.1.0"
+    assert [candidate["release"] for candidate in result["candidates"]] == ["v1.0.0"]
+    assert result["project"]["auto_assign_domains"] is False
+    assert result["project"]["domains"]
     assert shop.served() == "v1.1.0"
     logs = shop.run(vercel_info, logs=["build", "runtime"], log_seconds=0.3)
     assert "Running npm run build" in logs["build_log"]
     assert {"path": "/release.json", "status": 200}.items() <= logs["runtime_log"][-1].items()
-    assert not told["changed"]
+    assert not result["changed"]
 
 
 def test_a_build_that_fails_reports_the_end_of_its_log_and_leaves_production_alone(shop: Shop):

@@ -60,8 +60,8 @@ class CallbackModule(CallbackBase):
         self._keep(result, failed=True)
 
     def _keep(self, result, failed=False, skipped=False):
-        told = {**result.result, "skipped": skipped}
-        line = {"task": result.task.get_name(), "failed": failed or bool(told.get("failed")), "result": told}
+        outcome = {**result.result, "skipped": skipped}
+        line = {"task": result.task.get_name(), "failed": failed or bool(outcome.get("failed")), "result": outcome}
         with self.order.with_suffix(".results").open("a") as results:
             results.write(json.dumps(line, default=str) + "\n")
 

@@ -78,7 +78,7 @@ CASES = [
         nothing,
         backup,
         rows=ROWS,
-        look=whole,
+        inspect=whole,
         kinds=("error",),
     ),
     Case(
@@ -89,7 +89,7 @@ CASES = [
         two_backups,
         partial(prune, leftovers_after=MOMENT),
         prepare=both_back,
-        look=whole,
+        inspect=whole,
     ),
     Case(
         *("pg_backup_prune", "what a killed run left", "objects", ("abort_dump",), nothing),

@@ -125,7 +125,15 @@ def record(bench: Bench, *, wait_timeout: float = 0, timeout: float = 0) -> dict
 
 CASES = [
     Case(
-        "cf_purge", "purged", "cloudflare", ("purge",), one_staged, purge, repeats=True, prepare=cached, look=in_cache
+        "cf_purge",
+        "purged",
+        "cloudflare",
+        ("purge",),
+        one_staged,
+        purge,
+        repeats=True,
+        prepare=cached,
+        inspect=in_cache,
     ),
     Case(
         "github_deployment",

@@ -15,7 +15,7 @@ DOCUMENT = ROOT / "docs" / "faults.md"
 RULE = "|---|---|---|---|---|\n"
 
 
-def seen(case: str, write: str, column: str, told: str) -> None:
+def seen(case: str, write: str, column: str, outcome: str) -> None:
     """Hold a cell of docs/faults.md to what was seen; with UPDATE_DOCS=1 write it there."""
     head, _rule, rows = DOCUMENT.read_text().partition(RULE)
     cells = {
@@ -25,10 +25,10 @@ def seen(case: str, write: str, column: str, told: str) -> None:
     place = list(COLUMNS).index(column)
     row = cells.setdefault((case, f"`{write}`"), ["?"] * len(COLUMNS))
     if os.environ.get("UPDATE_DOCS"):
-        row[place] = told
+        row[place] = outcome
         DOCUMENT.write_text(head + RULE + "".join(f"| {' | '.join([*key, *row])} |\n" for key, row in cells.items()))
-    assert row[place] == told, (
-        f"docs/faults.md says of {case}, {write}, {column}:\n{row[place]}\nand this was seen:\n{told}\nUPDATE_DOCS=1"
+    assert row[place] == outcome, (
+        f"docs/faults.md says of {case}, {write}, {column}:\n{row[place]}\nand this was seen:\n{outcome}\nUPDATE_DOCS=1"
         " writes it."
     )
 
@@ -46,4 +46,4 @@ def rows() -> list[tuple[str, str]]:
 def elsewhere() -> dict[str, list[str]]:
     """Return the modules whose faults the page says to be tested elsewhere, and in which files."""
     lines = re.findall(r"^- `(\w+)`: (it .+)$", DOCUMENT.read_text().partition(RULE)[0], re.MULTILINE)
-    return {module: re.findall(r"`(tests/[^`]+)`", told) for module, told in lines}
+    return {module: re.findall(r"`(tests/[^`]+)`", outcome) for module, outcome in lines}

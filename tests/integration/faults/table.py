@@ -75,7 +75,7 @@ class Case:
     run: Callable[..., dict[str, Any]]
     repeats: bool = False
     twice: bool = False
-    look: Callable[[Any], Shape] = lambda bench: {}
+    inspect: Callable[[Any], Shape] = lambda bench: {}
     prepare: Callable[[Any], None] = lambda bench: None
     rows: tuple[str, ...] = ()
     advised: tuple[str, Callable[..., dict[str, Any]]] | None = None
@@ -175,7 +175,7 @@ class Table:
 
     def _shape(self, case: Case) -> Shape:
         shape = self.bench.shape()
-        return {**shape, "rest": {**shape["rest"], **case.look(self.bench)}}
+        return {**shape, "rest": {**shape["rest"], **case.inspect(self.bench)}}
 
     def _try(self, case: Case, rehearsal: Rehearsal, operation: str, passed: int, trouble: Trouble) -> str:
         where = f"{case.name}: {trouble.name} at {operation}"

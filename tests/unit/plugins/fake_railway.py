@@ -139,7 +139,7 @@ class FakeRailway:
             "name": "shop",
             "subscriptionType": "hobby",
             **{
-                name: {"edges": [{"node": {"id": key, "name": told}} for told, key in found.items()]}
+                name: {"edges": [{"node": {"id": key, "name": variables}} for variables, key in found.items()]}
                 for name, found in nodes.items()
             },
         }
@@ -188,8 +188,8 @@ class FakeRailway:
         return "commit-2"
 
     def deploymentSnapshot(self, id: str) -> Any:
-        told = self.snapshots[id]
-        return {"variables": told} if told is not None else None
+        variables = self.snapshots[id]
+        return {"variables": variables} if variables is not None else None
 
     def settings(self, projectId: str, environmentId: str, serviceId: str) -> Any:
         empty = dict.fromkeys(
@@ -231,13 +231,13 @@ class FakeRailway:
     def serviceInstanceUpdate(self, environmentId: str, serviceId: str, input: dict[str, Any]) -> bool:
         assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
         regions = input.pop("multiRegionConfig", {"us-west2": {"numReplicas": 1}})
-        self.regions_there = {region: told["numReplicas"] for region, told in regions.items()}
+        self.regions_there = {region: variables["numReplicas"] for region, variables in regions.items()}
         self.instance.update(input)
         return True
 
     def environmentPatchCommit(self, environmentId: str, patch: dict[str, Any], message: str) -> str:
-        for region, told in patch["services"][SERVICE]["deploy"]["multiRegionConfig"].items():
-            self.regions_there[region] = told["numReplicas"] if told else 0
+        for region, variables in patch["services"][SERVICE]["deploy"]["multiRegionConfig"].items():
+            self.regions_there[region] = variables["numReplicas"] if variables else 0
         self.regions_there = {region: count for region, count in self.regions_there.items() if count}
         if live := next((one for one in self.listed if one["status"] == "SUCCESS"), None):
             self.deploymentRedeploy(live["id"])

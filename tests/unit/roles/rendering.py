@@ -67,13 +67,13 @@ def _arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
     return {name: value for name, value in asked.items() if value != OMITTED}
 
 
-def _plain(told: Any) -> Any:
+def _plain(data: Any) -> Any:
     """Return the same without Ansible's tags, which another process does not know."""
-    if isinstance(told, dict):
-        return {str(key): _plain(value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [_plain(value) for value in told]
-    return next((kind(told) for kind in (bool, str, int, float) if isinstance(told, kind)), None)
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_plain(value) for value in data]
+    return next((kind(data) for kind in (bool, str, int, float) if isinstance(data, kind)), None)
 
 
 def render(role: str, variable: str, given: dict[str, Any]) -> Any:

@@ -40,11 +40,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The commit of v1.1.0, which Render knows as well."""
-    told = subprocess.run(
+    plan = subprocess.run(
         ["git", "-C", str(repository), "rev-parse", "v1.1.0"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    monkeypatch.setitem(SHAS, "v1.1.0", told)
-    return told
+    monkeypatch.setitem(SHAS, "v1.1.0", plan)
+    return plan
 
 
 @pytest.fixture(autouse=True)
@@ -145,9 +145,9 @@ def test_a_backend_is_released_from_each_source_that_suits_it(
     backend: Backend, source: str, how: str, makes: bool, commit_told: bool
 ) -> None:
     backend.is_(how)
-    told, facts = backend.planned(source)
+    plan, facts = backend.planned(source)
     assert facts["problems"] == []
-    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (
+    assert (plan["changed"], plan["deployment"]["release"], plan["deployment"]["commit"]) == (
         makes,
         "v1.1.0",
         backend.commit if commit_told else None,
@@ -180,7 +180,7 @@ def test_a_source_that_does_not_suit_a_backend_stops_the_preflight(
     backend: Backend, source: str, how: str, image: str | None, said: str
 ) -> None:
     backend.is_(how)
-    _told, facts = backend.planned(source, image)
+    _plan, facts = backend.planned(source, image)
     (problem,) = facts["problems"]
     assert problem.startswith("backend: ")
     assert said in problem
@@ -193,11 +193,11 @@ def test_a_push_that_could_pass_the_gates_stops_the_preflight_whatever_the_sourc
 ) -> None:
     backend.is_("pushed")
     backend.deploys_pushes()
-    _told, facts = backend.planned(source)
+    _plan, facts = backend.planned(source)
     (problem,) = facts["problems"]
     assert problem.startswith("api: a push to its branch deploys it without any check.")
     assert "take_over=true" in problem
-    _told, facts = backend.planned(source, take_over="true")
+    _plan, facts = backend.planned(source, take_over="true")
     assert (facts["problems"], facts["unguarded"]) == ([], ["api"])
 
 
@@ -206,7 +206,7 @@ def test_no_push_deploys_an_image_so_nothing_is_to_be_taken_over(backend: Backen
     backend.is_("bare")
     if backend.platform == "render":
         backend.deploys_pushes()  # what Render reports of every service that was not set otherwise
-    _told, facts = backend.planned("image")
+    _plan, facts = backend.planned("image")
     assert (facts["problems"], facts["unguarded"]) == ([], [])
 
 
@@ -270,9 +270,9 @@ def test_a_frontend_is_staged_from_each_source_that_suits_it(
     frontend: Frontend, source: str, how: str, makes: bool
 ) -> None:
     frontend.is_(how)
-    told, problems = frontend.planned(source)
+    plan, problems = frontend.planned(source)
     assert problems == []
-    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (
+    assert (plan["changed"], plan["deployment"]["release"], plan["deployment"]["commit"]) == (
         makes,
         "v1.1.0",
         frontend.commit,
@@ -291,7 +291,7 @@ def test_a_source_that_does_not_suit_a_frontend_stops_the_preflight(
     frontend: Frontend, source: str, how: str, said: str
 ) -> None:
     frontend.is_(how)
-    _told, (problem,) = frontend.planned(source)
+    _plan, (problem,) = frontend.planned(source)
     assert problem.startswith("frontend: ")
     assert said in problem
 
@@ -302,8 +302,8 @@ def test_a_push_that_vercel_would_serve_stops_the_preflight_whatever_the_source_
 ) -> None:
     frontend.is_("pushed")
     frontend.vendor.project["autoAssignCustomDomains"] = True
-    _told, (problem,) = frontend.planned(source)
+    _plan, (problem,) = frontend.planned(source)
     assert "-e take_over=true" in problem
-    told, problems = frontend.planned(source, take_over="true")
+    plan, problems = frontend.planned(source, take_over="true")
     assert problems == []
-    assert (told["changed"], told["auto_assign_domains"]) == (True, {"before": True, "after": False})
+    assert (plan["changed"], plan["auto_assign_domains"]) == (True, {"before": True, "after": False})

@@ -19,9 +19,9 @@ def test_each_storefront_is_a_host_with_its_own_values_and_the_sandbox_s(tmp_pat
             {"tokens": {"vercel": "t"}, "storefronts": {"shop": {"store": "s3://a"}, "second": {"store": "s3://b"}}}
         )
     )
-    told = inventory(file)
-    assert told["sandbox"] == {"hosts": ["shop", "second"], "vars": {"sandbox_state": {"tokens": {"vercel": "t"}}}}
-    assert told["_meta"]["hostvars"] == {
+    found = inventory(file)
+    assert found["sandbox"] == {"hosts": ["shop", "second"], "vars": {"sandbox_state": {"tokens": {"vercel": "t"}}}}
+    assert found["_meta"]["hostvars"] == {
         "shop": {"sandbox_shop": {"store": "s3://a"}},
         "second": {"sandbox_shop": {"store": "s3://b"}},
     }

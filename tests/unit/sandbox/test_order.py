@@ -68,23 +68,25 @@ def test_a_build_knows_no_database_so_that_every_sandbox_can_keep_it() -> None:
 
 
 def test_the_inventory_says_what_a_deploy_moves() -> None:
-    told = inventory(_shop_settings(shop()), MADE)
-    assert told["surfaces"] == ["database", "backend", "frontend", "edge"]
-    assert told["backend_units"] == [{"name": "api", "kind": "web", "service": "id-1", "root_directory": "apps/api"}]
-    assert (told["database_url"], told["database_root_directory"]) == ("postgresql://d", "apps/api")
-    assert (told["frontend_root_directory"], told["verify_backend_checks"]) == (
+    variables = inventory(_shop_settings(shop()), MADE)
+    assert variables["surfaces"] == ["database", "backend", "frontend", "edge"]
+    assert variables["backend_units"] == [
+        {"name": "api", "kind": "web", "service": "id-1", "root_directory": "apps/api"}
+    ]
+    assert (variables["database_url"], variables["database_root_directory"]) == ("postgresql://d", "apps/api")
+    assert (variables["frontend_root_directory"], variables["verify_backend_checks"]) == (
         "apps/web",
         [{"name": "health", "url": "/health"}],
     )
 
 
 def test_what_a_shop_does_not_have_is_not_asked_for() -> None:
-    told = inventory(_shop_settings(shop("apps/web", "apps/api/prisma")), MADE)
-    assert told["surfaces"] == ["backend", "edge"]
-    assert (told["frontend_url"], told["database_url"]) == ("", "")
-    told = inventory(_shop_settings(shop("apps/api")), MADE)
-    assert told["surfaces"] == ["frontend", "edge"]
-    assert (told["backend_url"], told["backend_units"], told["verify_backend_checks"]) == ("", [], [])
+    variables = inventory(_shop_settings(shop("apps/web", "apps/api/prisma")), MADE)
+    assert variables["surfaces"] == ["backend", "edge"]
+    assert (variables["frontend_url"], variables["database_url"]) == ("", "")
+    variables = inventory(_shop_settings(shop("apps/api")), MADE)
+    assert variables["surfaces"] == ["frontend", "edge"]
+    assert (variables["backend_url"], variables["backend_units"], variables["verify_backend_checks"]) == ("", [], [])
 
 
 def test_a_shop_s_inventory_is_its_host_s(tmp_path) -> None:

@@ -36,7 +36,7 @@ class Zone:
         )
         return reply(200, {"success": True, "errors": [], "messages": [], "result": result})
 
-    def look(self, **params: Any) -> dict[str, Any]:
+    def inspect(self, **params: Any) -> dict[str, Any]:
         with self.vendor.installed():
             return run_module(cf_info, {"api_token": "cf-token", "zone": "shop.example", **params})
 
@@ -55,7 +55,7 @@ def refused(status: int, code: int = 10000) -> Answer:
 
 def test_it_returns_the_zone_the_mode_and_the_cache_statistics() -> None:
     zone = Zone()
-    result = zone.look(hosts=["www.shop.example"], cache_window=900)
+    result = zone.inspect(hosts=["www.shop.example"], cache_window=900)
     assert not result["changed"]
     assert result["zone"] == {
         "id": ZONE,
@@ -84,7 +84,7 @@ def test_no_requests_have_no_rate() -> None:
 
 def test_nothing_is_counted_when_counting_is_off() -> None:
     zone = Zone()
-    assert zone.look(cache_window=0)["cache"] is None
+    assert zone.inspect(cache_window=0)["cache"] is None
     assert all(request.method == "GET" for request in zone.vendor.requests)
 
 
@@ -100,24 +100,24 @@ def test_nothing_is_counted_when_counting_is_off() -> None:
     ids=["403", "200"],
 )
 def test_counts_that_the_token_may_not_read_are_null_with_a_warning(answer: Answer) -> None:
-    result = Zone(graphql=answer).look()
+    result = Zone(graphql=answer).inspect()
     assert (result["failed"], result["cache"], result["zone"]["name"]) == (False, None, "shop.example")
     assert len(result["warnings"]) == 1
 
 
 def test_a_mode_that_the_token_may_not_read_is_null_with_a_warning() -> None:
-    result = Zone(development_mode=refused(403)).look()
+    result = Zone(development_mode=refused(403)).inspect()
     assert (result["development_mode"], result["zone"]["plan"]) == (None, "Pro Website")
     assert "Check the token: it lacks the right" in result["warnings"][0]
 
 
 def test_an_unknown_token_is_an_error() -> None:
-    result = Zone(zones=refused(401, 1000)).look()
+    result = Zone(zones=refused(401, 1000)).inspect()
     assert (result["failed"], result["error"]["code"]) == (True, "1000")
 
 
 @pytest.mark.parametrize("window", [-1, 86_401])
 def test_more_than_a_day_is_refused(window: int) -> None:
     zone = Zone()
-    assert f"cache_window is {window}. Set it to 0 to 86400 seconds" in zone.look(cache_window=window)["msg"]
+    assert f"cache_window is {window}. Set it to 0 to 86400 seconds" in zone.inspect(cache_window=window)["msg"]
     assert zone.vendor.requests == []

@@ -26,17 +26,17 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakePostgres:
     return server
 
 
-def look(**params: Any) -> dict[str, Any]:
+def inspect(**params: Any) -> dict[str, Any]:
     return run_module(
         pg_info, {key: value for key, value in {"database_url": URL, **params}.items() if value is not None}
     )
 
 
 def test_only_what_is_asked_for_is_reported(database: FakePostgres) -> None:
-    told = look(gather=["migrations"])
-    assert (told["changed"], told["unavailable"]) == (False, {})
-    assert told["migrations"]["known"] is False
-    assert "tables" not in told
+    result = inspect(gather=["migrations"])
+    assert (result["changed"], result["unavailable"]) == (False, {})
+    assert result["migrations"]["known"] is False
+    assert "tables" not in result
 
 
 def test_what_is_unknown_is_a_warning_without_the_password(database: FakePostgres) -> None:
@@ -44,10 +44,10 @@ def test_what_is_unknown_is_a_warning_without_the_password(database: FakePostgre
         raise errors.InsufficientPrivilege("shop may not, says hunter22")
 
     database.answers = {"pg_blocking_pids": refuse}
-    told = look(gather=["locks"])
-    assert (told["failed"], told["locks"]) == (False, None)
-    assert told["warnings"][0].startswith("locks: PostgreSQL did not answer")
-    assert "hunter22" not in repr(told)
+    result = inspect(gather=["locks"])
+    assert (result["failed"], result["locks"]) == (False, None)
+    assert result["warnings"][0].startswith("locks: PostgreSQL did not answer")
+    assert "hunter22" not in repr(result)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_unknown_is_a_warning_without_the_password(database: FakePostgre
 def test_bad_input_is_refused_before_the_database_is_asked(
     database: FakePostgres, params: dict[str, Any], said: str
 ) -> None:
-    result = look(**params)
+    result = inspect(**params)
     assert result["failed"]
     assert said in result["msg"]
     assert "hunter22" not in repr(result)

@@ -160,9 +160,9 @@ def test_each_migration_is_reported_with_its_state_before_and_after(database: Fa
     assert states(migrate(check=True)) == {"1_init": "applied", "2_rating": "pending", "3_drop": "pending"}
     assert states(migrate()) == {"1_init": "applied", "2_rating": "applied", "3_drop": "applied"}
     database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
-    told = migrate(check=True)
-    assert states(told)["0_older"] == "missing"
-    assert told["drift"] == {"edited": [], "missing": ["0_older"]}
+    result = migrate(check=True)
+    assert states(result)["0_older"] == "missing"
+    assert result["drift"] == {"edited": [], "missing": ["0_older"]}
 
 
 def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(

@@ -23,7 +23,7 @@ def railway() -> Any:
         yield railway
 
 
-def look(**params: Any) -> dict[str, Any]:
+def inspect(**params: Any) -> dict[str, Any]:
     common = {
         "api_token": "sesame-token",
         "api_url": "https://api.test",
@@ -39,7 +39,7 @@ def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candi
         railway.has(release)
     railway.has("v1.2.0", "BUILDING")
     railway.steps = ["QUEUED", "BUILDING"]
-    result = look()
+    result = inspect()
     assert not result["failed"], result
     assert not result["changed"]
     assert (result["live"]["id"], result["live"]["release"]) == ("deployment-2", "v1.1.0")
@@ -49,12 +49,12 @@ def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candi
 
 
 def test_before_the_first_deployment_nothing_is_live(railway):
-    result = look()
+    result = inspect()
     assert (result["live"], result["candidates"], result["in_progress"]) == (None, [], [])
 
 
 def test_variables_are_returned_by_name_and_digest_and_never_by_value(railway):
-    result = look(digest_key="pepper-pepper")
+    result = inspect(digest_key="pepper-pepper")
     derived = hmac.new(b"pepper-pepper", b"storefront.runbook variables", hashlib.sha256).digest()
     expected = hmac.new(derived, b"DATABASE_URL\0postgresql://shop:hunter2@db/shop", hashlib.sha256).hexdigest()
     assert result["variables"] == [{"name": "DATABASE_URL", "digest": expected}]
@@ -63,21 +63,21 @@ def test_variables_are_returned_by_name_and_digest_and_never_by_value(railway):
 
 
 def test_the_token_is_the_default_key_and_another_key_gives_other_digests(railway):
-    by_token = look()["variables"]
-    assert by_token == look(digest_key="sesame-token")["variables"] == look()["variables"]
-    assert by_token != look(digest_key="pepper-pepper")["variables"]
+    by_token = inspect()["variables"]
+    assert by_token == inspect(digest_key="sesame-token")["variables"] == inspect()["variables"]
+    assert by_token != inspect(digest_key="pepper-pepper")["variables"]
 
 
 def test_two_variables_with_the_same_value_have_different_digests(railway):
     railway.values = {"DATABASE_URL": "postgresql://db/shop", "DIRECT_URL": "postgresql://db/shop"}
-    first, second = look()["variables"]
+    first, second = inspect()["variables"]
     assert first["digest"] != second["digest"]
 
 
 def test_it_returns_the_source_of_the_code_and_the_commands(railway):
     railway.auto_deploy["enabled"] = True
     railway.instance["preDeployCommand"] = ["npx prisma migrate deploy", "npm run seed"]
-    result = look()
+    result = inspect()
     assert result["source"] == {
         "repository": "example/shop",
         "branch": "main",
@@ -94,7 +94,7 @@ def test_it_returns_the_source_of_the_code_and_the_commands(railway):
 def test_a_service_without_a_repository_has_no_automatic_deployments(railway):
     railway.instance, railway.config = {"source": None}, {}
     railway.auto_deploy = {"enabled": False, "canEnable": False, "reason": "Not connected"}
-    result = look()
+    result = inspect()
     assert result["source"] == {"repository": None, "branch": None, "image": None, "root_directory": None}
     assert (result["auto_deploy"], result["pre_deploy_command"], result["start_command"]) == (False, None, None)
 
@@ -102,7 +102,7 @@ def test_a_service_without_a_repository_has_no_automatic_deployments(railway):
 def test_settings_that_cannot_be_read_are_unknown_and_not_false(railway):
     railway.has("v1.0.0")
     railway.faults["settings"] = [lambda _: refusal("Not Authorized")]
-    result = look()
+    result = inspect()
     assert not result["failed"], result
     assert (result["auto_deploy"], result["source"]) == (None, None)
     assert result["live"]["release"] == "v1.0.0"
@@ -113,7 +113,7 @@ def test_logs_are_read_with_the_oldest_line_first_and_without_passwords(railway)
     railway.has("v1.0.0")
     railway.has("v1.1.0", "BUILDING")
     railway.logs["deploymentLogs"] = ["listening", "cannot reach postgresql://shop:hunter2@db/shop"]
-    result = look(logs=["runtime"], log_lines=10)
+    result = inspect(logs=["runtime"], log_lines=10)
     assert [line["message"] for line in result["logs"]["runtime"]] == [
         "listening",
         "cannot reach postgresql://shop:********@db/shop",
@@ -127,19 +127,19 @@ def test_logs_are_filtered_and_cut_to_the_last_lines(railway):
     railway.has("v1.0.0")
     railway.has("v1.1.0")
     railway.logs["buildLogs"] = ["Error: 1", "fine", "Error: 2", "Error: 3"]
-    result = look(logs=["build", "runtime"], log_lines=2, log_filter="Error", log_deployment="deployment-1")
+    result = inspect(logs=["build", "runtime"], log_lines=2, log_filter="Error", log_deployment="deployment-1")
     assert [line["message"] for line in result["logs"]["build"]] == ["Error: 2", "Error: 3"]
     assert result["logs"]["runtime"] == []
     assert railway.log_asked == {"id": "deployment-1", "limit": 2, "filter": "Error"}
 
 
 def test_without_a_deployment_there_are_no_logs(railway):
-    assert look(logs=["build"])["logs"] == {"build": []}
+    assert inspect(logs=["build"])["logs"] == {"build": []}
 
 
 def test_responses_are_counted_by_status(railway):
-    assert "http" not in look()
-    assert look(http_minutes=15)["http"] == {
+    assert "http" not in inspect()
+    assert inspect(http_minutes=15)["http"] == {
         "requests": 15,
         "errors_4xx": 6,
         "errors_5xx": 3,
@@ -150,9 +150,9 @@ def test_responses_are_counted_by_status(railway):
 
 @pytest.mark.parametrize("wrong", [{"log_lines": 0}, {"log_lines": 5001}, {"http_minutes": -1}])
 def test_numbers_out_of_range_are_refused(railway, wrong):
-    assert "log_lines must be 1 to 5000" in look(**wrong)["msg"]
+    assert "log_lines must be 1 to 5000" in inspect(**wrong)["msg"]
 
 
 def test_the_log_of_another_service_is_not_read(railway):
     foreign = railway.has("v1.0.0", serviceId="44444444-4444-4444-8444-444444444444")
-    assert "belongs to another service" in look(logs=["build"], log_deployment=foreign["id"])["msg"]
+    assert "belongs to another service" in inspect(logs=["build"], log_deployment=foreign["id"])["msg"]

@@ -67,9 +67,9 @@ def test_variables_are_set_and_removed_without_a_deployment(railway):
 
 
 def test_the_diff_has_names_and_digests_and_no_value(railway):
-    before = {told["name"]: told["digest"] for told in run_module(railway_info, COMMON)["variables"]}
+    before = {variable["name"]: variable["digest"] for variable in run_module(railway_info, COMMON)["variables"]}
     result = change(variables={"DATABASE_URL": NEW_URL}, absent=["COLOUR"])
-    after = {told["name"]: told["digest"] for told in run_module(railway_info, COMMON)["variables"]}
+    after = {variable["name"]: variable["digest"] for variable in run_module(railway_info, COMMON)["variables"]}
     assert result["diff"] == {"before": before, "after": after}
     assert result["variables"] == [{"name": "DATABASE_URL", "digest": after["DATABASE_URL"]}]
     assert not {"hunter2", "s3cr3t", "turquoise"} & set(str(result).replace("'", " ").split())

@@ -22,7 +22,7 @@ def render() -> Any:
         yield render
 
 
-def look(**params: Any) -> dict[str, Any]:
+def inspect(**params: Any) -> dict[str, Any]:
     return run_module(
         render_info, {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, **params}
     )
@@ -32,7 +32,7 @@ def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candi
     for release in ("v1.0.0", "v1.1.0"):
         render.has(release)
     render.has("v1.2.0", "queued")
-    result = look()
+    result = inspect()
     assert not result["failed"], result
     assert not result["changed"]
     assert result["live"]["id"] == "dep-2"
@@ -47,7 +47,7 @@ def test_it_returns_the_settings_of_the_service(render):
         "healthCheckPath": "/health",
         "envSpecificDetails": {"startCommand": "npm start", "preDeployCommand": ""},
     }
-    result = look()
+    result = inspect()
     assert result["source"] == {
         "repository": "https://git.example/shop",
         "branch": "main",
@@ -65,33 +65,33 @@ def test_it_returns_the_settings_of_the_service(render):
 
 
 def test_before_the_first_deploy_nothing_is_live(render):
-    result = look()
+    result = inspect()
     assert (result["live"], result["candidates"], result["in_progress"]) == (None, [], [])
 
 
 def test_without_a_readable_repository_only_the_release_names_are_missing(render, tmp_path):
     render.has("v1.0.0")
-    result = look(path=str(tmp_path / "nowhere"))
+    result = inspect(path=str(tmp_path / "nowhere"))
     assert (result["failed"], result["live"]["release"]) == (False, None)
     assert any("without their releases" in warning for warning in result["warnings"])
 
 
 def test_variables_are_returned_by_name_and_digest_and_never_by_value(render):
-    result = look(digest_key="pepper-pepper")
+    result = inspect(digest_key="pepper-pepper")
     assert result["variables"] == digests(render.values, "pepper-pepper")
     assert "hunter2" not in str(result)
     assert "pepper" not in str(result)
 
 
 def test_another_key_gives_other_digests_and_the_token_is_the_default(render):
-    assert look()["variables"] == digests(render.values, "sesame-token")
-    assert look(digest_key="pepper-pepper")["variables"] != look()["variables"]
+    assert inspect()["variables"] == digests(render.values, "sesame-token")
+    assert inspect(digest_key="pepper-pepper")["variables"] != inspect()["variables"]
 
 
 def test_the_newest_lines_of_the_log_come_with_the_oldest_of_them_first(render):
     render.said = {"build": [], "app": [f"line {number}" for number in range(5)]}
-    assert [line["message"] for line in look(log_lines=3)["logs"]] == ["line 2", "line 3", "line 4"]
-    assert "logs" not in look()
+    assert [line["message"] for line in inspect(log_lines=3)["logs"]] == ["line 2", "line 3", "line 4"]
+    assert "logs" not in inspect()
 
 
 def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
 
     monkeypatch.setattr(render_logs, "PAGE", 2)
     render.said = {"build": [], "app": [f"line {number}" for number in range(7)]}
-    assert [line["message"] for line in look(log_lines=50)["logs"]] == [f"line {number}" for number in range(7)]
+    assert [line["message"] for line in inspect(log_lines=50)["logs"]] == [f"line {number}" for number in range(7)]
     assert render.operations().count("logs") == 4
 
 
@@ -115,11 +115,11 @@ def test_lines_with_the_same_time_keep_their_order(render):
         "logs": entries,
     }
     render.faults["logs"] = [lambda _: reply(200, page)]
-    assert [line["message"] for line in look(log_lines=10)["logs"]] == ["first", "second", "third"]
+    assert [line["message"] for line in inspect(log_lines=10)["logs"]] == ["first", "second", "third"]
 
 
 def test_only_the_requested_types_of_lines_are_read_and_passwords_are_masked(render):
     render.said["app"] = ["cannot reach postgresql://shop:hunter2@db/shop"]
-    (line,) = look(log_lines=10, log_types=["app"])["logs"]
+    (line,) = inspect(log_lines=10, log_types=["app"])["logs"]
     assert line["type"] == "app"
     assert "hunter2" not in line["message"]

@@ -398,11 +398,11 @@ def test_a_rollback_needs_a_deploy(render):
 
 def pinned(render: FakeRender, **params: Any) -> dict[str, Any]:
     """Roll back to the first deploy with DATABASE_URL pinned to what it was at the start."""
-    told = digests({"DATABASE_URL": "postgresql://shop:hunter2@db/shop"}, KEY)
+    known = digests({"DATABASE_URL": "postgresql://shop:hunter2@db/shop"}, KEY)
     return service(
         "rolled_back",
         deployment="dep-1",
-        **{"pinned_variables": ["DATABASE_URL"], "known_variables": told, "digest_key": KEY, **params},
+        **{"pinned_variables": ["DATABASE_URL"], "known_variables": known, "digest_key": KEY, **params},
     )
 
 

@@ -50,13 +50,13 @@ class Organization:
 
 def test_a_new_release_is_created_with_all_its_data() -> None:
     sentry = Organization(None)
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "commits": [{"id": SHA, "subject": "A change"}, {"id": OLDER}],
         "released_at": "2026-01-05T09:00:00Z",
     }
-    predicted = sentry.run(check=True, **told, deploy={"environment": "production"})
+    predicted = sentry.run(check=True, **facts, deploy={"environment": "production"})
     assert sentry.written() == []
-    done = sentry.run(**told, deploy={"environment": "production", "started_at": "2026-01-05T08:00:00Z"})
+    done = sentry.run(**facts, deploy={"environment": "production", "started_at": "2026-01-05T08:00:00Z"})
     body = {
         "version": "v1.0.0",
         "projects": ["shop"],

@@ -67,8 +67,8 @@ def test_variables_are_added_updated_and_removed_and_a_second_run_changes_nothin
     foretold = env(check=True, **wanted)
     assert writes(account) == []
     result = env(**wanted)
-    for told in (foretold, result):
-        assert (told["changed"], told["added"], told["updated"], told["removed"]) == (
+    for outcome in (foretold, result):
+        assert (outcome["changed"], outcome["added"], outcome["updated"], outcome["removed"]) == (
             True,
             ["NEW"],
             ["COLOUR"],

@@ -84,7 +84,7 @@ def test_it_returns_the_logs_of_the_live_or_of_the_named_deployment():
     ]
     result = info(account, logs=["build", "runtime"])
     assert result["build_log"] == ["npm run build", "Module not found: cart"]
-    told = {
+    expected = {
         "at": "2026-01-01T00:00:00+00:00",
         "level": "error",
         "source": "serverless",
@@ -93,7 +93,7 @@ def test_it_returns_the_logs_of_the_live_or_of_the_named_deployment():
         "path": "/cart",
     }
     assert result["runtime_log"] == [
-        {**told, "status": 500, "message": "no reply from postgresql://shop:********@db/shop"}
+        {**expected, "status": 500, "message": "no reply from postgresql://shop:********@db/shop"}
     ]
     named = info(account, logs=["build"], deployment="dpl_2")
     assert (named["build_log"][0], "runtime_log" in named) == ("Command exited with 1", False)
@@ -119,8 +119,8 @@ def test_it_returns_the_variables_by_keyed_digest_if_a_key_is_given():
     }
     account.variables.create(account.site, hidden, upsert=False)
     result = info(account, digest_key="a-key")
-    told = [(item["name"], item["environments"], item["digest"], item["sensitive"]) for item in result["variables"]]
-    assert told == [
+    expected = [(item["name"], item["environments"], item["digest"], item["sensitive"]) for item in result["variables"]]
+    assert expected == [
         ("COLOUR", ["preview"], digest("a-key", "COLOUR", "blue-value"), False),
         ("COLOUR", ["production"], digest("a-key", "COLOUR", "red-value"), False),
         ("KEY", ["production", "qa"], None, True),

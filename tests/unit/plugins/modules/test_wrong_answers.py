@@ -411,8 +411,8 @@ def test_a_field_that_is_missing_null_or_of_another_type_ends_in_an_error_or_in_
         for label, wrong in mutated(body):
 
             def instead(at: int, _request: Request, answer: Callable[[], Answer]) -> Answer:
-                told = answer()
-                return reply(200, text=json.dumps(wrong)) if at == number else told  # noqa: B023
+                honest = answer()
+                return reply(200, text=json.dumps(wrong)) if at == number else honest  # noqa: B023
 
             found = ran(name, folder, instead)
             if found.result["failed"]:

@@ -32,8 +32,8 @@ def test_a_stream_needs_no_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_to_is_reported_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    told = r"Nothing can be written to .*/file: Not a directory. Name another folder as scratch_dir"
-    with pytest.raises(ConfigError, match=told), scratch_folder(Shape("directory", 2, 1, tmp_path / "file")):
+    message = r"Nothing can be written to .*/file: Not a directory. Name another folder as scratch_dir"
+    with pytest.raises(ConfigError, match=message), scratch_folder(Shape("directory", 2, 1, tmp_path / "file")):
         pass
 
 

@@ -33,12 +33,12 @@ class Server(FakePostgres):
         }
 
     def answer(self, statement: Any, values: Any) -> list[tuple[Any, ...]] | None:
-        told = super().answer(statement, values)
+        counted_rows = super().answer(statement, values)
         if "pg_table_size" in statement:
             return [(self.contents[values[0]][0],)]
         if "count(*) FROM ONLY " in statement:
             return [(self.contents[statement.rpartition(" ")[2]][1],)]
-        return told
+        return counted_rows
 
     cancel: Callable[[], None] = staticmethod(nothing)
 
@@ -49,12 +49,12 @@ class Server(FakePostgres):
 @pytest.fixture
 def serve() -> Callable[..., Server]:
     def begin(**tables: tuple[int, int, int | None]) -> Server:
-        return Server({f"public.{name}": told for name, told in tables.items()})
+        return Server({f"public.{name}": counted_rows for name, counted_rows in tables.items()})
 
     return begin
 
 
-def told(server: Server, limit: int) -> dict[str, Any]:
+def counted_rows(server: Server, limit: int) -> dict[str, Any]:
     with row_counts.snapshot(server, limit, nothing) as seen:
         assert seen.scope() == ["--snapshot=00000003-1", "--encoding=UTF8", "--no-subscriptions"]
         counted = seen.count()
@@ -64,16 +64,22 @@ def told(server: Server, limit: int) -> dict[str, Any]:
 
 def test_the_smallest_tables_are_counted_as_long_as_they_are_small_together(serve: Any) -> None:
     server = serve(large=(900, 70, 71), small=(10, 1, 5), middle=(80, 20, None))
-    assert told(server, 100) == {"tables": {"public.small": 1, "public.middle": 20}, "estimates": {"public.large": 71}}
-    assert told(server, 89) == {"tables": {"public.small": 1}, "estimates": {"public.large": 71, "public.middle": None}}
-    assert told(server, 990)["estimates"] == {}
+    assert counted_rows(server, 100) == {
+        "tables": {"public.small": 1, "public.middle": 20},
+        "estimates": {"public.large": 71},
+    }
+    assert counted_rows(server, 89) == {
+        "tables": {"public.small": 1},
+        "estimates": {"public.large": 71, "public.middle": None},
+    }
+    assert counted_rows(server, 990)["estimates"] == {}
 
 
 def test_nothing_is_counted_where_nothing_may_be(serve: Any) -> None:
     server = serve(small=(10, 1, 5))
-    assert told(server, 0) == {"tables": {}, "estimates": {"public.small": 5}}
+    assert counted_rows(server, 0) == {"tables": {}, "estimates": {"public.small": 5}}
     server = serve()
-    assert told(server, 100) == {"tables": {}, "estimates": {}}
+    assert counted_rows(server, 100) == {"tables": {}, "estimates": {}}
 
 
 def test_a_table_that_somebody_locks_is_neither_waited_for_nor_measured_and_the_others_are_counted(serve: Any) -> None:
@@ -82,7 +88,7 @@ def test_a_table_that_somebody_locks_is_neither_waited_for_nor_measured_and_the_
         "LOCK TABLE ONLY public.busy IN ACCESS SHARE MODE NOWAIT",
         psycopg2.errors.LockNotAvailable("could not obtain lock"),
     )
-    assert told(server, 100) == {"tables": {"public.quiet": 2}, "estimates": {"public.busy": 5}}
+    assert counted_rows(server, 100) == {"tables": {"public.quiet": 2}, "estimates": {"public.busy": 5}}
     assert server.sent.count("SELECT pg_table_size(%s::regclass)") == 1
     assert server.sent[server.sent.index("ROLLBACK TO held") - 1].startswith("LOCK TABLE ONLY public.busy"), (
         "the snapshot survives it"
@@ -91,7 +97,7 @@ def test_a_table_that_somebody_locks_is_neither_waited_for_nor_measured_and_the_
 
 def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
     server = serve(small=(10, 1, 5))
-    told(server, 100)
+    counted_rows(server, 100)
     snapshot = next(at for at, statement in enumerate(server.sent) if "pg_export_snapshot()" in statement)
     assert server.sent[snapshot - 1] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     # session.py keeps the others away

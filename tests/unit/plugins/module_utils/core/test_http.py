@@ -265,11 +265,11 @@ def test_netrc_is_never_read(tmp_path, monkeypatch) -> None:
 def test_the_environment_is_asked_for_a_proxy_once_for_each_host(monkeypatch) -> None:
     looked: list[str] = []
 
-    def look(url: str, no_proxy: str | None = None) -> dict[str, str]:
+    def inspect(url: str, no_proxy: str | None = None) -> dict[str, str]:
         looked.append(url)
         return {"https": f"http://proxy-{len(looked)}.test"}
 
-    monkeypatch.setattr(requests.sessions, "get_environ_proxies", look)
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", inspect)
     session = make_session({})
     used = [
         session.merge_environment_settings(url, {}, None, None, None)["proxies"]

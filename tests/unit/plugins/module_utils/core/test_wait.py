@@ -67,8 +67,8 @@ def test_a_new_word_is_reported_at_once_and_the_same_one_every_ten_seconds(
     monkeypatch.setattr(progress, "sink", lines.append)
     words = iter(["QUEUED", "QUEUED", "BUILDING", "BUILDING", "BUILDING", "BUILDING", "READY"])
     waiter(clock, timeout=600, interval=4).wait_for(lambda: next(words), classify, what="dpl_1")
-    told = [("QUEUED", 0), ("BUILDING", 8), ("BUILDING", 20)]
-    assert lines == [f"dpl_1 is {word} ({seconds} s of at most 600 s)" for word, seconds in told]
+    reported = [("QUEUED", 0), ("BUILDING", 8), ("BUILDING", 20)]
+    assert lines == [f"dpl_1 is {word} ({seconds} s of at most 600 s)" for word, seconds in reported]
 
 
 def test_a_timeout_of_zero_looks_once(clock: Clock) -> None:

@@ -94,8 +94,8 @@ def failed(script: str, logs: str | None = None) -> Row:
 def test_the_resolve_that_is_right_is_named_only_where_it_is_sure(
     row: Row, here: str | None, resolve: str | None, words: str
 ) -> None:
-    told = explain(row, Migration("a", here) if here else None)
-    assert told["resolve"] == resolve
-    assert words in told["explanation"]
-    assert "prisma migrate resolve --rolled-back a" in told["explanation"]
-    assert ("--applied a" in told["explanation"]) == (resolve is None)
+    explanation = explain(row, Migration("a", here) if here else None)
+    assert explanation["resolve"] == resolve
+    assert words in explanation["explanation"]
+    assert "prisma migrate resolve --rolled-back a" in explanation["explanation"]
+    assert ("--applied a" in explanation["explanation"]) == (resolve is None)

@@ -75,8 +75,13 @@ def test_a_migration_is_reported_with_its_time_its_locks_and_its_rows(scratch: F
 
 def test_rows_that_may_be_an_earlier_files_are_not_reported(scratch: FakePostgres, clock: Clock) -> None:
     scratch.answers["SELECT count(*) FROM pg_stat_xact"] = lambda: [(7,)]
-    (told,) = rehearse(scratch, clock, ONE, TWO).rehearsed
-    assert [told["tables"][0][key] for key in ("rows_after", "inserted", "updated", "deleted")] == [5, None, None, None]
+    (migration,) = rehearse(scratch, clock, ONE, TWO).rehearsed
+    assert [migration["tables"][0][key] for key in ("rows_after", "inserted", "updated", "deleted")] == [
+        5,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_a_table_that_takes_too_long_to_count_has_no_number(scratch: FakePostgres, clock: Clock) -> None:
@@ -84,8 +89,8 @@ def test_a_table_that_takes_too_long_to_count_has_no_number(scratch: FakePostgre
         raise errors.QueryCanceled("canceling statement due to statement timeout")
 
     scratch.answers["SELECT count(*) FROM public.one"] = refuse
-    (told,) = rehearse(scratch, clock, ONE, TWO).rehearsed
-    assert (told["tables"][0]["rows_before"], told["tables"][0]["rows_after"]) == (None, None)
+    (migration,) = rehearse(scratch, clock, ONE, TWO).rehearsed
+    assert (migration["tables"][0]["rows_before"], migration["tables"][0]["rows_after"]) == (None, None)
 
 
 def test_a_failure_says_that_it_was_a_rehearsal(scratch: FakePostgres, clock: Clock) -> None:

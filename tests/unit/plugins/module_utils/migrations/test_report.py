@@ -21,8 +21,8 @@ def test_each_migration_has_the_state_that_its_last_row_reports() -> None:
     database.begun(Migration("0_gone", "SELECT 1;"), finished_at=NOW)
     migrations = [ONE, TWO, THREE, FOUR, FIVE]
     state = inspect(database, migrations)
-    told = history(state, migrations)
-    assert [(each["name"], each["state"]) for each in told] == [
+    rows = history(state, migrations)
+    assert [(each["name"], each["state"]) for each in rows] == [
         ("1_x", "applied"),
         ("2_x", "edited"),
         ("3_x", "failed"),
@@ -30,10 +30,10 @@ def test_each_migration_has_the_state_that_its_last_row_reports() -> None:
         ("5_x", "pending"),
         ("0_gone", "missing"),
     ]
-    assert (told[0]["started_at"], told[0]["finished_at"]) == (NOW.isoformat(), NOW.isoformat())
-    assert (told[2]["resolve"], told[2]["logs"]) == ("rolled-back", "Database error code: 42P07")
-    assert "undid it" in told[2]["explanation"]
-    assert told[4] == {"name": "5_x", "state": "pending"}
+    assert (rows[0]["started_at"], rows[0]["finished_at"]) == (NOW.isoformat(), NOW.isoformat())
+    assert (rows[2]["resolve"], rows[2]["logs"]) == ("rolled-back", "Database error code: 42P07")
+    assert "undid it" in rows[2]["explanation"]
+    assert rows[4] == {"name": "5_x", "state": "pending"}
     assert drift(state) == {"edited": ["2_x"], "missing": ["0_gone"]}
 
 

@@ -52,7 +52,7 @@ def migrate(server: FakePostgres, clock: Clock) -> Migrate:
     return apply
 
 
-def told(server: FakePostgres, *beginnings: str) -> list[str]:
+def matching(server: FakePostgres, *beginnings: str) -> list[str]:
     """Which of ``beginnings`` the statements that were sent have, in order."""
     return [beginning for statement in server.sent for beginning in beginnings if statement.startswith(beginning)]
 
@@ -64,7 +64,7 @@ def test_each_file_is_sent_whole_between_the_begin_and_the_end_of_its_row_under_
     each = [BEGIN, "file", FINISH]
     words = [
         word.replace(ONE.sql, "file").replace(TWO.sql, "file")
-        for word in told(server, TAKE, BEGIN, ONE.sql, TWO.sql, FINISH, GIVE_BACK)
+        for word in matching(server, TAKE, BEGIN, ONE.sql, TWO.sql, FINISH, GIVE_BACK)
     ]
     assert words == [TAKE, *each, *each, GIVE_BACK]
     assert [(row.name, row.checksum, row.logs) for row in server.table()] == [
@@ -77,7 +77,7 @@ def test_each_file_is_sent_whole_between_the_begin_and_the_end_of_its_row_under_
 def test_prismas_table_is_made_before_the_first_migration_and_not_again(server: FakePostgres, migrate: Migrate) -> None:
     migrate(ONE)
     migrate(ONE, TWO)
-    assert told(server, "CREATE TABLE _prisma_migrations", ONE.sql, TWO.sql) == [
+    assert matching(server, "CREATE TABLE _prisma_migrations", ONE.sql, TWO.sql) == [
         "CREATE TABLE _prisma_migrations",
         ONE.sql,
         TWO.sql,
@@ -95,7 +95,7 @@ def test_a_file_that_fails_keeps_its_row_and_its_logs_and_stops_those_after_it(
     assert (failed.value.details["code"], failed.value.result["applied"]) == ("P3018", ["1_one"])
     assert server.outcomes() == [("1_one", "applied"), ("2_two", "failed")]
     assert str(server.table()[1].logs).startswith("Migration name: 2_two\n\n")
-    assert told(server, APART.sql, GIVE_BACK) == [GIVE_BACK]
+    assert matching(server, APART.sql, GIVE_BACK) == [GIVE_BACK]
 
 
 def test_a_file_that_leaves_its_transaction_open_is_rolled_back_and_failed(
@@ -132,7 +132,7 @@ def test_somebody_else_who_migrates_is_named_and_nothing_is_changed(server: Fake
     ) as refused:
         migrate(ONE)
     assert refused.value.details["code"] == "P1002"
-    assert told(server, BEGIN, ONE.sql) == []
+    assert matching(server, BEGIN, ONE.sql) == []
 
 
 @pytest.mark.parametrize(("migration", "outcome"), [(ONE, "rolled back"), (APART, "failed")])
@@ -158,7 +158,7 @@ def test_a_lost_lease_stops_before_the_next_file(server: FakePostgres, migrate: 
     with pytest.raises(LeaseLost) as stopped:
         migrate(ONE, TWO, heartbeat=heartbeat)
     assert stopped.value.result["applied"] == ["1_one"]
-    assert told(server, TWO.sql, GIVE_BACK) == [GIVE_BACK]
+    assert matching(server, TWO.sql, GIVE_BACK) == [GIVE_BACK]
 
 
 def test_a_lease_that_is_lost_while_a_file_runs_stops_it(server: FakePostgres, migrate: Migrate) -> None:

@@ -61,10 +61,10 @@ def test_later_migrations_undo_what_earlier_ones_made() -> None:
 def test_the_catalogue_speaks_for_and_against_and_with_an_invalid_index_both() -> None:
     database = FakePostgres()
     database.there = {"the table a": True, "the index i": None}
-    told = look_for(
+    found = look_for(
         database, Traces(["CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE INDEX i ON c (id); DROP TABLE d;"])
     )
-    assert [[str(trace) for trace in traces] for traces in told] == [
+    assert [[str(trace) for trace in traces] for traces in found] == [
         ["the table a", "the index i", "the table d"],
         ["the table b", "the index i"],
     ]

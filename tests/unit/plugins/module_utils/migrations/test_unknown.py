@@ -24,8 +24,8 @@ def ask(
     database: FakePostgres, *newer: Migration, known: bool = True
 ) -> dict[str, tuple[str, bool | None, list[dict[str, Any]]]]:
     state = inspect(database, [OLD])
-    told = unknown_to_release(state, [OLD], [OLD, *newer] if known else None, WHY_NOT)
-    return {entry["name"]: (entry["state"], entry["backward_compatible"], entry["reasons"]) for entry in told}
+    found = unknown_to_release(state, [OLD], [OLD, *newer] if known else None, WHY_NOT)
+    return {entry["name"]: (entry["state"], entry["backward_compatible"], entry["reasons"]) for entry in found}
 
 
 def finding(name: str, line: int | None, reason: str, kind: str, statement: str | None) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def test_one_that_failed_counts_by_what_it_may_have_left() -> None:
     database.begun(half, logs="gone")
     database.begun(resolved, rolled_back_at=NOW)
     database.begun(CONTRACT, finished_at=NOW, logs="written by hand")
-    told = ask(database, undone, half, resolved, CONTRACT)
-    assert told["2_undone"] == ("failed", True, [])
-    assert told["3_half"][:2] == ("failed", False)
-    assert told["4_contract"][:2] == ("applied", False)
-    assert set(told) == {"2_undone", "3_half", "4_contract"}
+    found = ask(database, undone, half, resolved, CONTRACT)
+    assert found["2_undone"] == ("failed", True, [])
+    assert found["3_half"][:2] == ("failed", False)
+    assert found["4_contract"][:2] == ("applied", False)
+    assert set(found) == {"2_undone", "3_half", "4_contract"}
 
 
 def test_the_older_release_shows_what_existed() -> None:

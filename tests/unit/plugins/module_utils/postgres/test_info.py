@@ -54,8 +54,8 @@ def test_what_fails_or_takes_too_long_is_reported_as_such_and_the_rest_is_report
         "pg_blocking_pids": lambda: refuse(errors.InsufficientPrivilege("permission denied for function")),
         "pg_total_relation_size": lambda: refuse(Cancelled("canceling statement due to statement timeout")),
     }
-    told, unavailable = ask(database, "locks", "tables", "migrations")
-    assert (told["locks"], told["tables"], told["migrations"]["applied"]) == (None, None, 1)
+    facts, unavailable = ask(database, "locks", "tables", "migrations")
+    assert (facts["locks"], facts["tables"], facts["migrations"]["applied"]) == (None, None, 1)
     assert "permission denied for function" in unavailable["locks"]
     assert unavailable["tables"] == "It took longer than 15 s (statement_timeout), so it was cancelled."
 

@@ -47,13 +47,13 @@ def test_what_was_counted_before_the_interval_is_taken_off(clock: Clock) -> None
 
 
 def test_counters_that_were_reset_meanwhile_count_from_0(clock: Clock) -> None:
-    (told,) = ask(clock, [("1", 100, 5000.0, 100, "SELECT one")], [("1", 2, 30.0, 2, "SELECT one")])
-    assert (told["calls"], told["total_ms"], told["rows"]) == (2, 30.0, 2)
+    (found,) = ask(clock, [("1", 100, 5000.0, 100, "SELECT one")], [("1", 2, 30.0, 2, "SELECT one")])
+    assert (found["calls"], found["total_ms"], found["rows"]) == (2, 30.0, 2)
 
 
 def test_without_an_interval_nobody_waits_and_only_the_slowest_are_reported(clock: Clock) -> None:
-    told = ask(clock, [("1", 1, 1.0, 1, "SELECT one"), ("2", 1, 2.0, 1, "SELECT two")], interval=0, limit=1)
-    assert [each["query"] for each in told] == ["SELECT two"]
+    found = ask(clock, [("1", 1, 1.0, 1, "SELECT one"), ("2", 1, 2.0, 1, "SELECT two")], interval=0, limit=1)
+    assert [each["query"] for each in found] == ["SELECT two"]
     assert clock.sleeps == []
 
 

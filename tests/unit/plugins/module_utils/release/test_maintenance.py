@@ -70,9 +70,9 @@ def test_an_unfinished_deploy_ends_its_own_maintenance() -> None:
 
 
 def test_the_messages_say_what_was_done_and_what_is_next() -> None:
-    told = maintenance.started_message(RECORD, way="edge", changed=True, stopped=["worker"])
-    assert told.startswith("IN MAINTENANCE by a Worker at Cloudflare's edge, expected back at 2026-01-31T03:20")
-    assert "Stopped: worker." in told
+    message = maintenance.started_message(RECORD, way="edge", changed=True, stopped=["worker"])
+    assert message.startswith("IN MAINTENANCE by a Worker at Cloudflare's edge, expected back at 2026-01-31T03:20")
+    assert "Stopped: worker." in message
     assert "already" in maintenance.started_message(RECORD, way="edge", changed=False, stopped=[])
     ends = maintenance.started_message(
         {**RECORD, "opens_at": "2026-01-31T04:00Z"}, way="edge", changed=True, stopped=[]

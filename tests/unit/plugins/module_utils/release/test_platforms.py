@@ -44,8 +44,8 @@ def test_railway_needs_no_repository_for_what_it_builds_itself(source: str) -> N
 
 
 def test_railway_changes_what_a_push_deploys_in_a_task_of_its_own() -> None:
-    told = {"service": "api", "state": "configured", "auto_deploy": False}
-    assert asked("backend_service", "railway", state="configured", auto_deploy=False) == ("railway_service", told)
+    options = {"service": "api", "state": "configured", "auto_deploy": False}
+    assert asked("backend_service", "railway", state="configured", auto_deploy=False) == ("railway_service", options)
 
 
 def test_railway_itself_knows_the_variables_of_a_deployment() -> None:

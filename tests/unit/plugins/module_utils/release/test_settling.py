@@ -17,7 +17,7 @@ DOWN = {"msg": "no answer", "error": {"kind": "unreachable"}}
 
 
 @pytest.mark.parametrize(
-    ("look", "kind", "problems", "notes"),
+    ("result", "kind", "problems", "notes"),
     [
         (FREE, "deploy", [], []),
         (HELD, "deploy", ["store: held by alice"], []),
@@ -29,9 +29,9 @@ DOWN = {"msg": "no answer", "error": {"kind": "unreachable"}}
     ],
 )
 def test_a_lease_stops_a_run_or_is_noted(
-    look: dict[str, Any], kind: str, problems: list[str], notes: list[str]
+    result: dict[str, Any], kind: str, problems: list[str], notes: list[str]
 ) -> None:
-    found = settling.lease_check(look, kind=kind, movable=["api"], release="v2", resolved=True)
+    found = settling.lease_check(result, kind=kind, movable=["api"], release="v2", resolved=True)
     assert [one.startswith(problem) for one, problem in zip(found["problems"], problems, strict=True)] == [True] * len(
         problems
     )

@@ -215,20 +215,20 @@ def test_the_shop_moves_to_a_new_name_and_only_then_is_that_reported(world: Worl
     where = place(world, None)
     ready = where.find_restored("abc")
     assert ready
-    entry, lost, told = where.go(ready, NOTE, **KEEP)
+    entry, lost, facts = where.go(ready, NOTE, **KEEP)
     assert world.done == [
         "rename shop@incoming-20260202T090000Z to shop@restored",
         "leave shop for shop@restored",
         f"mark {entry.name} serving",
     ]
-    assert (lost, told["held_seconds"]) == (LOST, 0.2)
-    kept = datetime.fromisoformat(told["kept_until"]) - datetime.now(UTC)
+    assert (lost, facts["held_seconds"]) == (LOST, 0.2)
+    kept = datetime.fromisoformat(facts["kept_until"]) - datetime.now(UTC)
     assert timedelta(minutes=59) < kept <= timedelta(hours=1)
     assert world.notes[entry.name] == {
         "kind": "restored",
         "of": "shop",
         "state": "serving",
-        "kept_until": told["kept_until"],
+        "kept_until": facts["kept_until"],
         **NOTE,
     }
 
@@ -238,7 +238,7 @@ def test_a_killed_move_is_continued_under_the_name_that_it_had(world: World) -> 
     where = place(world, None)
     ready = where.find_restored("abc")
     assert ready
-    entry, _lost, _told = where.go(ready, NOTE, **KEEP)
+    entry, _lost, _facts = where.go(ready, NOTE, **KEEP)
     assert (entry.name, world.done[0]) == ("shop@restored-20260202T080000Z", "leave shop for shop@restored")
 
 
@@ -248,9 +248,9 @@ def test_the_way_back_leaves_the_restored_database_and_says_that_it_was_undone(
     world.notes["instance"], world.left = {"state": "serving", **NOTE}, "shop"
     serving = elsewhere.serving()
     assert serving
-    lost, told = elsewhere.go_back(serving, **KEEP)
+    lost, facts = elsewhere.go_back(serving, **KEEP)
     assert (lost, world.done) == (LOST, ["leave instance for shop", "mark instance undone"])
-    assert world.notes["instance"] == {"of": "shop", "state": "undone", "kept_until": told["kept_until"], **NOTE}
+    assert world.notes["instance"] == {"of": "shop", "state": "undone", "kept_until": facts["kept_until"], **NOTE}
 
 
 @pytest.mark.parametrize("adopt", [True, False])

@@ -109,11 +109,11 @@ def test_every_difference_says_what_was_expected_and_what_came(
 
 
 def test_the_release_is_compared_where_the_check_says_how_it_is_reported() -> None:
-    told = {"release": {"json": "release"}}
-    assert found(told, answer(), "v1.1.0") == []
-    assert found(told, answer(), "v1.2.0") == ["release v1.1.0 instead of v1.2.0"]
-    assert found(told, answer(text="{}"), "v1.2.0") == ["release missing instead of v1.2.0"]
-    assert found(told, answer(), None) == []
+    check = {"release": {"json": "release"}}
+    assert found(check, answer(), "v1.1.0") == []
+    assert found(check, answer(), "v1.2.0") == ["release v1.1.0 instead of v1.2.0"]
+    assert found(check, answer(text="{}"), "v1.2.0") == ["release missing instead of v1.2.0"]
+    assert found(check, answer(), None) == []
     assert found({}, answer(), "v1.2.0") == []
 
 

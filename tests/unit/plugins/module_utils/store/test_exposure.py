@@ -41,7 +41,7 @@ class Service:
         else:
             self._stub.add_response(operation, answer, {"Bucket": "bucket"})
 
-    def look(self) -> None:
+    def inspect(self) -> None:
         refuse_public(self._store, self.warnings.append)
 
 
@@ -68,7 +68,7 @@ def service(store: S3Store) -> Iterator[Service]:
 
 def test_a_bucket_with_all_public_access_blocked_is_asked_no_further(service: Service) -> None:
     service.says("get_public_access_block", {"PublicAccessBlockConfiguration": BLOCKED})
-    service.look()
+    service.inspect()
     assert service.warnings == []
 
 
@@ -76,7 +76,7 @@ def test_a_bucket_without_a_policy_and_with_an_owner_alone_is_private(service: S
     service.says("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
     service.says("get_bucket_policy_status", "NoSuchBucketPolicy")
     service.says("get_bucket_acl", OWNER)
-    service.look()
+    service.inspect()
     assert service.warnings == []
 
 
@@ -85,7 +85,7 @@ def test_a_public_policy_is_refused(service: Service) -> None:
     service.says("get_bucket_policy_status", {"PolicyStatus": {"IsPublic": True}})
     service.says("get_bucket_acl", OWNER)
     with pytest.raises(ConfigError, match=r"The bucket bucket is public \(its policy allows public access\)"):
-        service.look()
+        service.inspect()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_half_a_block_covers_its_half(
     if not policy:
         service.says("get_bucket_policy", FOR_ONE)
     service.says("get_bucket_acl", acl)
-    service.look()
+    service.inspect()
 
 
 def test_a_public_acl_is_refused_when_it_is_not_ignored(service: Service) -> None:
@@ -109,7 +109,7 @@ def test_a_public_acl_is_refused_when_it_is_not_ignored(service: Service) -> Non
     service.says("get_bucket_policy_status", "NoSuchBucketPolicy")
     service.says("get_bucket_acl", ALL)
     with pytest.raises(ConfigError, match="its ACL allows public access"):
-        service.look()
+        service.inspect()
 
 
 EVERYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
@@ -201,9 +201,9 @@ def test_the_policy_itself_is_judged_where_the_service_has_no_verdict_and_where_
     service.says("get_bucket_acl", OWNER)
     if public:
         with pytest.raises(ConfigError, match="its policy allows public access"):
-            service.look()
+            service.inspect()
     else:
-        service.look()
+        service.inspect()
     assert service.warnings == []
 
 
@@ -228,9 +228,9 @@ def test_an_acl_is_public_by_its_groups_whatever_they_may_do(
     )
     if public:
         with pytest.raises(ConfigError, match="its ACL allows public access"):
-            service.look()
+            service.inspect()
     else:
-        service.look()
+        service.inspect()
 
 
 OPERATIONS = {
@@ -318,7 +318,7 @@ def answering(body: bytes) -> Iterator[str]:
 def test_a_service_without_an_answer_causes_a_warning(service: Service, code: str, status: int) -> None:
     for operation in ("get_public_access_block", "get_bucket_policy_status", "get_bucket_policy", "get_bucket_acl"):
         service.says(operation, code, status)
-    service.look()
+    service.inspect()
     assert "publicly readable is unknown" in service.warnings[0]
     assert "s3:GetBucketPolicyStatus" in service.warnings[0]
 
@@ -337,7 +337,7 @@ def test_a_service_in_trouble_is_not_a_service_without_an_answer(
 ) -> None:
     service.says("get_public_access_block", code, status)
     with pytest.raises(error):
-        service.look()
+        service.inspect()
 
 
 def test_a_folder_is_not_asked(tmp_path: Any) -> None:

@@ -172,9 +172,9 @@ def test_no_key_leads_out_of_the_folder(store, key):
 
 def test_the_time_is_that_of_a_file_that_leaves_no_trace(tmp_path):
     store = FolderStore(str(tmp_path / "not" / "there"))
-    told = store.time()
-    assert told is not None
-    assert abs(told - time.time()) < 60
+    now = store.time()
+    assert now is not None
+    assert abs(now - time.time()) < 60
     assert list(tmp_path.iterdir()) == []
     store = FolderStore("/proc/nobody-writes-here")
     assert store.time() is None

@@ -68,8 +68,8 @@ def test_an_executable_bit_is_a_change_and_is_sent_from_a_folder_and_a_ref(accou
     assert not stage(shop, ref=ref and "v1.1.1", release="v1.2.0", check=True)["changed"]
     script.chmod(0o744)
     commit(shop, "v1.2.0")
-    told = stage(shop, ref=ref, release="v1.2.0", check=True)
-    assert (told["changed"], told["diff"]["after"]["upload"]) == (
+    result = stage(shop, ref=ref, release="v1.2.0", check=True)
+    assert (result["changed"], result["diff"]["after"]["upload"]) == (
         True,
         "3 files, 1 executable, 38 bytes, less what Vercel holds already",
     )
