@@ -59,7 +59,7 @@ def unconditional(url: str) -> AbstractContextManager[str]:
     return in_front_of(url, drop=CONDITIONS)
 
 
-def told_by(date: Callable[[], str | None]) -> Callable[[str], AbstractContextManager[str]]:
+def dated_by(date: Callable[[], str | None]) -> Callable[[str], AbstractContextManager[str]]:
     """Return what puts a service in front of another whose answers have this Date, or none."""
     return lambda url: in_front_of(url, date=date)
 

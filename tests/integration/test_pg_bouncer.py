@@ -116,8 +116,8 @@ def test_a_pooler_reaches_the_database_that_has_another_name_and_writes_nothing_
                 again.cursor() as cursor,
             ):
                 cursor.execute("INSERT INTO note VALUES ('lost')")
-        with closing(connected(shop, pooler, moved["serves"])) as anew:
-            assert notes(anew) == 3
+        with closing(connected(shop, pooler, moved["serves"])) as reconnected:
+            assert notes(reconnected) == 3
 
 
 def test_a_restore_bypasses_the_pooler_that_the_url_names(shop: Shop, pooler: int) -> None:

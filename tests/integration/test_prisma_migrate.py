@@ -93,9 +93,9 @@ def test_the_module_reports_whether_an_older_release_could_be_put_back(
     assert (migration["name"], migration["backward_compatible"]) == (expanding, True)
 
     contracting = database.migrate(**shop, ref="v2.0.0")["applied"]
-    told_again = database.migrate(**shop, ref="v1.1.0", known_from="v2.0.0", check=True)
-    assert told_again["missing"] == contracting
-    assert False in [entry["backward_compatible"] for entry in told_again["unknown_to_release"]]
+    later = database.migrate(**shop, ref="v1.1.0", known_from="v2.0.0", check=True)
+    assert later["missing"] == contracting
+    assert False in [entry["backward_compatible"] for entry in later["unknown_to_release"]]
     assert database.migrate(**shop, ref="v1.1.0", check=True)["unknown_to_release"][0]["backward_compatible"] is None
 
 
@@ -398,11 +398,11 @@ def test_a_migration_that_takes_longer_than_it_may_is_cancelled_on_the_server(
     seen: list[int] = []
     check = runner_builtin.Waiter.check
 
-    def look_and_check(waiter: Any, what: str) -> None:
+    def renew_and_check(waiter: Any, what: str) -> None:
         seen.append(sleepers(database))
         check(waiter, what)
 
-    monkeypatch.setattr(runner_builtin.Waiter, "check", look_and_check)
+    monkeypatch.setattr(runner_builtin.Waiter, "check", renew_and_check)
     stopped = database.migrate(write_migrations(tmp_path, a=SLOW), wait_timeout=0.5)
     assert stopped["error"]["kind"] == "wait_timeout"
     assert 1 in seen

@@ -183,7 +183,7 @@ class Shop:
 @pytest.fixture
 def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A storefront on which nothing is deployed yet."""
-    monkeypatch.setattr(railway, "LOOK", 1.0)  # the double lists at once what it made
+    monkeypatch.setattr(railway, "LISTED_WITHIN", 1.0)  # the double lists at once what it made
     shop = Shop(sandbox, repository)
     shop.forget()
     yield shop

@@ -110,7 +110,7 @@ class Shop:
 @pytest.fixture
 def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A storefront on which nothing is deployed yet."""
-    monkeypatch.setattr(render, "LOOK", 0.5)  # the double lists at once what it made
+    monkeypatch.setattr(render, "LISTED_WITHIN", 0.5)  # the double lists at once what it made
     shop = Shop(sandbox, repository)
     shop.forget()
     yield shop

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, release_info, release_record
 
-from tests.integration.object_service import told_by
+from tests.integration.object_service import dated_by
 from tests.unit.support import run_module
 
 
@@ -26,7 +26,7 @@ def behind(s3_options: dict[str, Any]):
     """Runs a module against the service behind one whose answers have another Date."""
 
     def call(module: Any, date: Callable[[], str | None], *, check: bool = False, **params: Any) -> dict[str, Any]:
-        with told_by(date)(s3_options["store_endpoint_url"]) as url:
+        with dated_by(date)(s3_options["store_endpoint_url"]) as url:
             return run_module(module, {**s3_options, "store_endpoint_url": url, **params}, check=check)
 
     return call

@@ -24,7 +24,7 @@ CUSTOM = b"PGDMP"  # how an archive in PostgreSQL's custom format begins
 KNOWN = range(12, 17)  # minor versions of the format 1, which PostgreSQL 9.0 to 18 write
 SIZES_AND_FORMAT = bytes((4, 8, 1))  # bytes of a number without its sign, bytes of a position, custom
 DATA, LARGE_OBJECTS = 1, 3  # kinds of blocks
-NOT_TOLD, TOLD = 1, 2  # whether a position follows
+NO_POSITION, POSITION = 1, 2  # whether a position follows
 NUMBER = 5  # bytes: the sign, and four, the least first
 NOTHING = bytes(NUMBER)
 MOST = 1 << 28  # bytes of a text in the table of contents, which is held as a whole; nothing but damage exceeds it
@@ -59,7 +59,7 @@ def lay_out(pieces: Iterable[bytes], file: IO[bytes], *, frozen: bool = False) -
         return
     for number in positions.keys() & began.keys():
         file.seek(positions[number])
-        file.write(bytes([TOLD]) + began[number].to_bytes(8, "little"))
+        file.write(bytes([POSITION]) + began[number].to_bytes(8, "little"))
     file.seek(0, 2)
 
 
@@ -144,9 +144,9 @@ class _Contents:
             self._copies.append((needed[0], begins, copied_by))
             self._all_quoted |= copied_by.startswith(b'COPY "') and PLAIN.fullmatch(schema or b"") is not None
         state = self._bytes(1)[0]
-        if state == TOLD:
+        if state == POSITION:
             raise UnknownShape
-        if state == NOT_TOLD:
+        if state == NO_POSITION:
             self._positions[number] = self._at - 1
         self._bytes(8)
 

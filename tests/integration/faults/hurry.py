@@ -20,13 +20,13 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railw
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
 
 MOMENT = 0.002  # seconds that a client sleeps between two tries, whatever it would have slept
-TURN = 0.01  # and the most that a wait sleeps between two looks
+TURN = 0.01  # and the most that a wait sleeps between two checks
 BRIEFLY = 9 * TURN  # seconds until what was just made must be reported, on a busy machine too
 
 
 class Hurry:
     """A clock that is put forward by what was to be slept. ``began`` None is one that stands still
-    otherwise: so many looks fit into a time, on any machine.
+    otherwise: so many checks fit into a time, on any machine.
     """
 
     def __init__(self, most: float, began: float | None) -> None:
@@ -43,8 +43,8 @@ class Hurry:
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
-    """Let clients try again at once; the double shows at once what it made, so looks for it are short."""
-    tries, looks = Hurry(MOMENT, time.monotonic()), Hurry(TURN, None)
+    """Let clients try again at once; the double shows at once what it made, so checks for it are short."""
+    tries, checks = Hurry(MOMENT, time.monotonic()), Hurry(TURN, None)
     assert {"sleep", "clock"} <= set(ApiClient.__init__.__kwdefaults__)
     patch.setattr(
         ApiClient.__init__,
@@ -52,15 +52,15 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
         {**ApiClient.__init__.__kwdefaults__, "sleep": tries.sleep, "clock": tries},
     )
     patch.setattr(slack.Slack.__init__, "__kwdefaults__", {**slack.Slack.__init__.__kwdefaults__, "sleep": tries.sleep})
-    instead = {time.sleep: looks.sleep, time.monotonic: looks}
+    instead = {time.sleep: checks.sleep, time.monotonic: checks}
     defaults = tuple(
         instead.get(value, value) if callable(value) else value for value in wait.Waiter.__init__.__defaults__
     )
-    assert looks in defaults
+    assert checks in defaults
     patch.setattr(wait.Waiter.__init__, "__defaults__", defaults)
     session = botocore.session.Session()  # to read the service's description once
     patch.setattr(botocore.session, "Session", lambda: session)
     patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=tries.sleep))
     for platform in (railway, render):
-        patch.setattr(platform, "LOOK", BRIEFLY)
+        patch.setattr(platform, "LISTED_WITHIN", BRIEFLY)
     patch.setattr(render, "QUEUED", 3 * BRIEFLY)

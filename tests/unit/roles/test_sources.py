@@ -127,7 +127,7 @@ EACH = pytest.mark.parametrize("backend", ["railway", "render"], indirect=True)
 
 
 @pytest.mark.parametrize(
-    ("backend", "source", "how", "makes", "commit_told"),
+    ("backend", "source", "how", "makes", "commit_reported"),
     [
         ("railway", "upload", "bare", True, True),
         ("railway", "upload", "linked", True, True),
@@ -142,7 +142,7 @@ EACH = pytest.mark.parametrize("backend", ["railway", "render"], indirect=True)
     indirect=["backend"],
 )
 def test_a_backend_is_released_from_each_source_that_suits_it(
-    backend: Backend, source: str, how: str, makes: bool, commit_told: bool
+    backend: Backend, source: str, how: str, makes: bool, commit_reported: bool
 ) -> None:
     backend.is_(how)
     plan, facts = backend.planned(source)
@@ -150,7 +150,7 @@ def test_a_backend_is_released_from_each_source_that_suits_it(
     assert (plan["changed"], plan["deployment"]["release"], plan["deployment"]["commit"]) == (
         makes,
         "v1.1.0",
-        backend.commit if commit_told else None,
+        backend.commit if commit_reported else None,
     )
     planned, released = (
         {key: value for key, value in backend.asked(verb, source, IMAGE).items() if key not in NOT_GIVEN}

@@ -43,7 +43,7 @@ SETTABLE = {
     )
 }
 SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
-LOOK = 5.0  # seconds until a new deployment must be listed; half a second is usual
+LISTED_WITHIN = 5.0  # seconds until a new deployment must be listed; half a second is usual
 LISTED = 50  # deployments that a decision considers
 RECENT = 10  # deployments that a wait considers
 
@@ -292,8 +292,9 @@ class Railway:
         found = self.find(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
-                f"Railway accepted {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Check"
-                " the service in Railway's dashboard, and run it again when no deployment is under way there.",
+                f"Railway accepted {operation} for {self.service}, but lists no new deployment after"
+                f" {LISTED_WITHIN:g} s. Check the service in Railway's dashboard, and run it again when no deployment"
+                " is under way there.",
                 code="no_deployment",
                 retryable=True,
             )
@@ -309,8 +310,8 @@ class Railway:
         return self.waiter.settle(send, lambda: self.find(done))
 
     def find(self, seek: Callable[[Listed], Any]) -> Any:
-        """Return what ``seek`` finds among the newest deployments; None when it finds nothing for LOOK seconds."""
-        brief = replace(self.waiter, timeout=LOOK)
+        """Return what ``seek`` finds among the newest deployments; None when it finds nothing in LISTED_WITHIN."""
+        brief = replace(self.waiter, timeout=LISTED_WITHIN)
         try:
             return brief.wait_for(
                 lambda: seek(self.deployments(RECENT)),

@@ -23,7 +23,7 @@ API_URL = "https://api.render.com/v1"
 ID = re.compile(r"(srv|crn)-[0-9a-z]+(-[0-9a-z]+)?")
 PAGE = 100  # the most items in one answer of Render
 PAGES = 100  # pages of a list; a longer one would never end
-LOOK = 5.0  # seconds until a new deploy must be listed
+LISTED_WITHIN = 5.0  # seconds until a new deploy must be listed
 QUEUED = 60.0  # seconds until a queued deploy must be listed
 LISTED = 50  # deploys that a decision considers
 RECENT = 10  # deploys that a wait considers
@@ -267,7 +267,7 @@ class Render:
 
     def seek(self, seek: Callable[[], Any], seconds: float | None = None) -> Any:
         """Return what ``seek`` finds; None when it finds nothing for a while."""
-        brief = replace(self.waiter, timeout=LOOK if seconds is None else seconds)
+        brief = replace(self.waiter, timeout=LISTED_WITHIN if seconds is None else seconds)
         try:
             return brief.wait_for(
                 seek, lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It"

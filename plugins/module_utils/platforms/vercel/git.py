@@ -15,7 +15,7 @@ from ...core.wait import Outcome
 from .client import Vercel
 from .states import ADVICE, Deployment, Project, describe, pushed_commit, state_of
 
-LOOKS = 10  # reads until the build of a new push must be listed: ten seconds at the interval of a wait
+READS = 10  # reads until the build of a new push must be listed: ten seconds at the interval of a wait
 SOURCES = {"git", "git-deploy-hook"}  # a build that Vercel itself made from Git; a client's build can claim any commit
 # The fields of a request that identify the repository, and where a project's link has them.
 NAMES = {
@@ -75,7 +75,7 @@ def own_build(client: Vercel, project: Project, commit: str) -> Deployment:
     """
     branch = _linked(project).get("productionBranch")
     began = client.waiter.clock()
-    for attempt in range(LOOKS):
+    for attempt in range(READS):
         if attempt:
             pause = client.waiter.interval
             client.waiter.sleep(pause(client.waiter.clock() - began) if callable(pause) else pause)

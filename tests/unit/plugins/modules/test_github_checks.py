@@ -231,12 +231,12 @@ def test_evidence_of_another_commit_is_none(repository: Repository) -> None:
     assert "the commit aaaaaaa that was asked about" in answered
 
 
-@pytest.mark.parametrize(("status", "said_in"), [(401, "401"), (404, "404"), (403, "403")])
-def test_a_refusal_is_neither_yes_nor_no(repository: Repository, status: int, said_in: str) -> None:
+@pytest.mark.parametrize(("status", "expected"), [(401, "401"), (404, "404"), (403, "403")])
+def test_a_refusal_is_neither_yes_nor_no(repository: Repository, status: int, expected: str) -> None:
     repository.broken = status
     result = ask()
     assert (result["failed"], result["verdict"]) == (True, "inconclusive")
-    assert said_in in result["msg"]
+    assert expected in result["msg"]
     assert "gh-token" not in str(result)
 
 
@@ -337,13 +337,13 @@ def test_the_101st_review_is_read(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "said_in"),
+    ("params", "expected"),
     [({"approvals": 0}, "approvals is 0"), ({"commit": "main"}, "full SHA"), ({"repository": "shop"}, "owner/name")],
 )
-def test_wrong_options_ask_nothing(repository: Repository, params: dict[str, Any], said_in: str) -> None:
+def test_wrong_options_ask_nothing(repository: Repository, params: dict[str, Any], expected: str) -> None:
     result = ask(**params)
     assert result["failed"]
-    assert said_in in result["msg"]
+    assert expected in result["msg"]
 
 
 def test_the_checklist_asks_the_same_with_a_shared_connection(repository: Repository) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive_layout import (
-    NOT_TOLD,
-    RESULT,
+    NO_POSITION,
+    POSITION,
     WINDOW,
     lay_out,
 )
@@ -42,7 +42,7 @@ def archive(
     *,
     minor: int = 14,
     compressed: int = 0,
-    state: int = NOT_TOLD,
+    state: int = NO_POSITION,
     loaded: bytes = b"",
     of: int = 1,
 ) -> bytes:
@@ -126,7 +126,7 @@ class Reader:
 
     def table(self, index: int) -> list[bytes]:
         state, position = self.positions[index]
-        assert state == RESULT
+        assert state == POSITION
         self.file.seek(position)
         assert (self.file.read(1), self.number()) == (b"\1", index)
         return list(self.pieces())
@@ -196,7 +196,7 @@ def test_it_does_not_matter_how_the_stream_is_cut_or_what_the_rows_are() -> None
         archive([ROWS], minor=15, compressed=1),
         archive([ROWS], minor=11),
         archive([ROWS], minor=17),
-        archive([ROWS], state=RESULT),
+        archive([ROWS], state=POSITION),
         archive([ROWS]).replace(bytes((4, 8, 1)), bytes((8, 8, 1)), 1),
         archive([ROWS])[:300],
         b"CREATE TABLE item (id int);\n",
@@ -225,10 +225,10 @@ def test_what_is_cut_or_odd_in_its_data_stays_readable_as_far_as_it_was() -> Non
         cut = laid_out(whole[:-missing])
         assert cut[start:].startswith(laid_out(whole)[start:-100])
         assert cut.endswith(whole[-16:-missing])
-        assert all(state != RESULT for state, _position in Reader(cut).positions.values())
+        assert all(state != POSITION for state, _position in Reader(cut).positions.values())
     odd = whole.replace(b"\1" + number(11), b"\7" + number(11))
     assert laid_out(odd).endswith(odd[odd.index(b"\7" + number(11)) :])
-    assert all(state != RESULT for state, _position in Reader(laid_out(odd)).positions.values())
+    assert all(state != POSITION for state, _position in Reader(laid_out(odd)).positions.values())
 
 
 @pytest.mark.parametrize("minor", [12, 14, 15, 16])

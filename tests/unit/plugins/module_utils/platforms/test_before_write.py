@@ -34,18 +34,18 @@ Writes = Callable[[], Any]
 
 @dataclass
 class Lease:
-    """Held for ``looks`` looks, each of which grants ``seconds``. ``asked`` has what was asked for,
+    """Held for ``renewals`` renewals, each of which grants ``seconds``. ``asked`` has what was asked for,
     ``ticks`` counts renewals in a wait.
     """
 
-    looks: int = 99
+    renewals: int = 99
     seconds: float = 12.0
     asked: list[float] = field(default_factory=list)
     ticks: int = 0
 
     def before_write(self, seconds: float) -> float:
         self.asked.append(seconds)
-        if len(self.asked) > self.looks:
+        if len(self.asked) > self.renewals:
             raise LeaseLost("somebody took it")
         return min(seconds, self.seconds)
 
@@ -126,7 +126,7 @@ def met(work: Writes, answer: Callable[[Request], Answer]) -> tuple[FakeVendor, 
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_no_write_leaves_without_the_lease(name: str) -> None:
-    lease = Lease(looks=0)
+    lease = Lease(renewals=0)
     vendor, error = met(CLIENTS[name](lease)[0], lambda request: reply(200, {}))
     assert isinstance(error, LeaseLost)
     assert vendor.requests == []
@@ -134,7 +134,7 @@ def test_no_write_leaves_without_the_lease(name: str) -> None:
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_second_try_does_not_leave_when_the_lease_was_lost_in_between(name: str) -> None:
-    lease = Lease(looks=1)
+    lease = Lease(renewals=1)
     vendor, error = met(CLIENTS[name](lease)[0], lambda request: reply(429))
     assert isinstance(error, LeaseLost)
     assert len(vendor.requests) == 1
@@ -150,7 +150,7 @@ def test_no_write_takes_longer_than_the_lease_grants(name: str) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_read_is_never_held_up_by_the_lease(name: str) -> None:
-    lease = Lease(looks=0)
+    lease = Lease(renewals=0)
     vendor, error = met(CLIENTS[name](lease)[1], lambda request: reply(400))
     assert vendor.requests
     assert not isinstance(error, LeaseLost)
@@ -158,7 +158,7 @@ def test_a_read_is_never_held_up_by_the_lease(name: str) -> None:
 
 
 def test_the_write_after_a_promotion_is_refused_when_the_lease_was_lost_meanwhile() -> None:
-    lease = Lease(looks=1)
+    lease = Lease(renewals=1)
     client = vercel.connect({**VENDOR, "team": None}, **lease.connecting)
     vendor, error = met(lambda: client.point(PROJECT, "dpl_1", "promote", keep_off=True), lambda request: reply(201))
     assert isinstance(error, LeaseLost)

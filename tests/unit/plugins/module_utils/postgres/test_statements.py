@@ -26,8 +26,8 @@ def refuse(error: Exception) -> Any:
     raise error
 
 
-def ask(clock: Clock, *looks: list[Row], interval: float = 10, limit: int = 10) -> list[dict[str, Any]]:
-    database, tables = FakePostgres(), iter(looks)
+def ask(clock: Clock, *readings: list[Row], interval: float = 10, limit: int = 10) -> list[dict[str, Any]]:
+    database, tables = FakePostgres(), iter(readings)
     database.answers = {
         "FROM pg_extension": lambda: [("public",)],
         "server_version_num": lambda: [(True,)],

@@ -405,11 +405,11 @@ def test_out_of_the_stores_reach_a_write_may_take_what_is_left(store, anna, cloc
 
 def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too(store, anna, monkeypatch):
     anna.heartbeat()
-    looks: list[str] = []
+    read: list[str] = []
     get = store.get
 
     def counted(key):
-        looks.append(key)
+        read.append(key)
         return get(key)
 
     monkeypatch.setattr(store, "get", counted)
@@ -425,7 +425,7 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
 
     monkeypatch.setattr(anna, "_one", Busy())
     assert anna.before_write(10) == 10
-    assert len(looks) == 1
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize(

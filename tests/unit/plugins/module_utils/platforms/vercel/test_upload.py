@@ -185,10 +185,10 @@ def test_an_upload_that_fails_stops_the_others(account, client, tmp_path):
 
 
 def test_nothing_is_made_once_the_lease_is_lost(account, client, files):
-    looks = iter([30.0])
+    grants = iter([30.0])
 
     def before_write(seconds: float) -> float:
-        if not (allowed := next(looks, None)):
+        if not (allowed := next(grants, None)):
             raise LeaseLost("The lease is lost.")
         return allowed
 
