@@ -23,7 +23,8 @@ STATE = Path(__file__).resolve().parents[1] / ".sandbox" / NAME / "state.json"
 def inventory(file: Path = STATE) -> dict[str, Any]:
     """Return what Ansible expects of an inventory script."""
     if not file.exists():
-        down = f"{{{{ undef(hint='The sandbox {NAME} is not up: run .venv/bin/python -m sandbox up') }}}}"
+        start = "python -m sandbox up" if NAME == "default" else f"python -m sandbox up --name {NAME}"
+        down = f"{{{{ undef(hint='The sandbox {NAME} is not up: run .venv/bin/{start}') }}}}"
         return {"all": {"vars": {"sandbox_state": down, "sandbox_shop": down}}, "_meta": {"hostvars": {}}}
     state = json.loads(file.read_text())
     shops = state.pop("storefronts")

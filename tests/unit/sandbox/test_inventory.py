@@ -39,4 +39,4 @@ def test_a_sandbox_that_is_down_is_an_error_where_its_values_are_used_which_says
     values = json.loads(asked.stdout)["all"]["vars"]
     assert values.keys() == {"sandbox_state", "sandbox_shop"}
     for value in values.values():
-        assert "never-started is not up: run .venv/bin/python -m sandbox up" in value
+        assert "never-started is not up: run .venv/bin/python -m sandbox up --name never-started" in value
