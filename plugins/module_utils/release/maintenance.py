@@ -145,6 +145,16 @@ def started_message(record: Mapping[str, Any], *, way: str, changed: bool, stopp
     return f"IN MAINTENANCE {WAYS[way]}, expected back at {record['expected_at']}.{units} {ends}"
 
 
+def stays_message(record: Mapping[str, Any], kind: str) -> str:
+    """Return the note of a run that finds the shop in maintenance; empty for one that switches the maintenance."""
+    if not record.get("since") or kind == "maintenance":
+        return ""
+    return (
+        f"The shop is in maintenance since {record['since']}, and stays in it until"
+        " maintenance.yml -e maintenance_state=off"
+    )
+
+
 def ended_message(record: Mapping[str, Any], *, changed: bool, not_back: Sequence[Mapping[str, str]]) -> str:
     """Return what ``off`` reports."""
     if not_back:

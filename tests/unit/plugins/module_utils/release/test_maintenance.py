@@ -113,3 +113,10 @@ def test_a_pass_names_its_operator_and_its_end() -> None:
 def test_a_wrong_pass_is_not_made(name: str, hours: float) -> None:
     with pytest.raises(ValueError, match=r"pass"):
         operator_pass("key", "shop", name, hours)
+
+
+def test_a_run_that_finds_the_shop_in_maintenance_notes_that_it_stays() -> None:
+    stays = maintenance.stays_message(RECORD, "deploy")
+    assert stays.startswith(f"The shop is in maintenance since {RECORD['since']}, and stays in it until")
+    assert maintenance.stays_message(RECORD, "maintenance") == ""
+    assert maintenance.stays_message({}, "deploy") == ""
