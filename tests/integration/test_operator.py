@@ -218,7 +218,7 @@ def test_colours_are_for_terminals_and_can_be_turned_off(desk):
     assert b"\x1b" not in desk.run().stdout.encode()
 
 
-@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LANG": ""}])
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LANG": ""}, {"LANG": "C"}])
 def test_plain_ascii_where_the_locale_has_nothing_else(desk, environment):
     desk.write(*LEASED, begin("größe"), end(), report(notes=["offen · \u201cja\u201d … 日本"]))
     done = desk.run(**environment)

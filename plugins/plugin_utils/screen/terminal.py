@@ -44,8 +44,9 @@ def needs_ascii(stream: TextIO, environment: Mapping[str, str]) -> bool:
     except (UnicodeEncodeError, LookupError):
         return True
     named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
-    coerced = named == "C.UTF-8" and not environment.get("LC_ALL") and not environment.get("LANG")
-    return named in ("", "C", "POSIX") or coerced or locale.getencoding().upper().replace("-", "") != "UTF8"
+    plain = ("", "C", "POSIX")
+    coerced = named == "C.UTF-8" and not environment.get("LC_ALL") and environment.get("LANG", "") in plain
+    return named in plain or coerced or locale.getencoding().upper().replace("-", "") != "UTF8"
 
 
 def width() -> int:

@@ -193,6 +193,8 @@ def test_the_usual_time_stands_beside_the_elapsed_one_and_not_the_modules_own_co
         ({"LANG": "C"}, "utf-8", True),
         ({"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, "utf-8", True),
         ({"LANG": "C.UTF-8"}, "ascii", True),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", True),  # Python has set LC_CTYPE
+        ({"LANG": "de_DE.UTF-8", "LC_CTYPE": "C.UTF-8"}, "utf-8", False),
         ({"LANG": "C.UTF-8"}, "no-such-encoding", True),
     ],
 )
