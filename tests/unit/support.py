@@ -20,10 +20,14 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from ansible.module_utils import basic
 from ansible.module_utils.common import warnings as ansible_warnings
 from urllib3 import HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core 2.18 has none
+    patch_module_args = None
 
 
 @dataclass(frozen=True)
@@ -182,14 +186,13 @@ class Clock:
 def as_a_module(arguments: Mapping[str, Any]) -> Iterator[None]:
     """Be the process of a module with these arguments, on each ansible-core."""
     with contextlib.ExitStack() as stack:
-        data = jsonlib.dumps({"ANSIBLE_MODULE_ARGS": arguments}, default=str).encode()
-        stack.enter_context(mock.patch.object(basic, "_ANSIBLE_ARGS", data))
-        stack.enter_context(mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True))  # 2.18 has none
-        with contextlib.suppress(ImportError):
-            from ansible.module_utils import _internal  # of 2.19 and later
-
+        if patch_module_args:
+            stack.enter_context(patch_module_args(jsonlib.loads(jsonlib.dumps(arguments, default=str))))
             # a test of a plugin has imported the controller's part
-            stack.enter_context(mock.patch.object(_internal, "is_controller", False, create=True))
+            stack.enter_context(mock.patch("ansible.module_utils._internal.is_controller", False, create=True))
+        else:
+            data = jsonlib.dumps({"ANSIBLE_MODULE_ARGS": arguments}, default=str).encode()
+            stack.enter_context(mock.patch("ansible.module_utils.basic._ANSIBLE_ARGS", data))
         yield
 
 
