@@ -196,7 +196,7 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
     found = None if index is None else state_after(records, index)
     if history.cut and message:
         message = f"{message} Only the newest {len(records)} relevant records of the ledger were read."
-    result = {
+    result: dict[str, Any] = {
         "live": known if certain else None,
         "last_verified": known,
         "target": found,
