@@ -41,12 +41,21 @@ TITLES = {
     "secrets": "Rotate secrets of {storefront}",
     "seed": "Seed the database of {storefront}",
     "refresh": "Refresh the database of {storefront}",
+    "maintenance": "Switch the maintenance of {storefront}",
+    "figures": "Figures of {storefront}",
 }
 # these ask and answer: their page is all that is shown
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
+# these name the release in the command that runs them again
+NAMING = ("deploy", "preflight", "migrate")
 # what these change is guarded by the lease and settled by its journal
 LEVERS = ("scale", "restart", "variables", "secrets", "seed", "refresh")
 LEASED = ("deploy", "rollback", "migrate", "restore", *LEVERS)
+
+
+def kind_of(playbook: str) -> str:
+    """deploy for deploy.yml, and so on; the last part of a playbook's name in a collection."""
+    return PurePath(playbook).name.removesuffix(".yml").removesuffix(".yaml").rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,7 @@ class About:
 
     @property
     def kind(self) -> str:
-        """deploy for deploy.yml, and so on; the last part of a playbook's name in a collection."""
-        name = PurePath(self.playbook).name
-        return name.removesuffix(".yml").removesuffix(".yaml").rpartition(".")[2]
+        return kind_of(self.playbook)
 
     @property
     def title(self) -> str:
@@ -109,6 +116,6 @@ class About:
     def again(self, *options: str) -> str:
         """Return the command that runs this playbook again."""
         named = shlex.quote(self.release) if self.release else "<release>"
-        release = [f"-e release={named}"] if self.kind in ("deploy", "preflight", "migrate") else []
+        release = [f"-e release={named}"] if self.kind in NAMING else []
         to = [f"-e to={shlex.quote(self.to)}"] if self.to else []
         return self.command(self.kind, *release, *to, *self.options, *options)

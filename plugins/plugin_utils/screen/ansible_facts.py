@@ -10,19 +10,22 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from ansible import context
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.splitter import parse_kv
 from ansible.template import Templar
 
-from .about import PAGES, TITLES, About
+from .about import NAMING, PAGES, TITLES, About, kind_of
 from .event import Event
-from .secrets import Mask
+from .secrets import Mask, is_secret
 
 CHOICES = ("backup", "undo", "emergency")  # of a restore and of a hotfix
+# options that are not repeated: the first is named separately, and a lease is taken over once
+ONCE = ("to", "break_lease")
 
 
 def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
@@ -56,9 +59,26 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
             f"-e {_option(name, value)}"
             for name in CHOICES
             if (value := _text(template, name, variables) or str(variables.get(name) or ""))
-        ],
+        ]
+        + repeated([str(text) for text in arguments.get("extra_vars") or ()], kind_of(path)),
         url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
     )
+
+
+def repeated(extra_vars: Sequence[str], kind: str) -> list[str]:
+    """Return each ``-e name=value`` of the command line that belongs into the command which runs it again: without
+    it that would be another run, such as one of every surface. Secrets are left out.
+    """
+    pairs: dict[str, str] = {}
+    for text in extra_vars:
+        if not text.startswith(("@", "{", "[")):
+            pairs |= parse_kv(text)
+    left_out = {*CHOICES, *ONCE, "_raw_params", *(("release",) if kind in NAMING else ())}
+    return [
+        f"-e {_option(name, str(value))}"
+        for name, value in pairs.items()
+        if name not in left_out and not is_secret(name)
+    ]
 
 
 def _option(name: str, value: str) -> str:
