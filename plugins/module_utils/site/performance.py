@@ -74,16 +74,16 @@ class Meter:
         return round(hits / known, 3) if known else None
 
 
-def counted_at_the_edge(told: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def counted_at_the_edge(info: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return {hit_rate, requests, since, until} out of a result of cf_info, or nothing and why it is not known.
 
     The rate is that of the requests that a cache may answer.
     """
-    if not told or told.get("skipped"):
+    if not info or info.get("skipped"):
         return {}, "edge_zone or edge_token is not set, so Cloudflare's analytics were not asked."
-    if told.get("error"):
-        return {}, f"Cloudflare's analytics are not known: {told.get('msg')}"
-    cache = told.get("cache") or {}
+    if info.get("error"):
+        return {}, f"Cloudflare's analytics are not known: {info.get('msg')}"
+    cache = info.get("cache") or {}
     if not cache:
         return {}, "Cloudflare's analytics are not known: give edge_token the permission Zone: Analytics: Read."
     if cache.get("cacheable_hit_rate") is None:
