@@ -17,6 +17,7 @@ LABEL = 23
 TIME = 9
 SHORTEST = 30  # columns for a text beside its label and time
 _OPTION, _GLUE = re.compile(r"(?<= )(-e|-i|--limit) "), "\u00a0"
+_WIDE_GAP = re.compile(" {4,}")  # between two cells of a row
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
 
 
@@ -25,8 +26,9 @@ class Line:
     """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
 
     Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it continues on another
-    line. ``verbatim`` text is cut where the line ends instead of continuing on the next. A ``command`` that needs
-    several lines has a backslash at the end of each but the last, so that it can be copied.
+    line. ``cells`` are the columns of a table, which move together where the line is too narrow. ``verbatim`` text is
+    cut where the line ends instead of continuing on the next. A ``command`` that needs several lines has a backslash at
+    the end of each but the last, so that it can be copied.
     """
 
     text: str = ""
@@ -35,6 +37,7 @@ class Line:
     colour: str = ""
     indent: int = 0
     hang: int = 0
+    cells: bool = False
     verbatim: bool = False
     command: bool = False
     broad: int = LABEL  # columns of the label
@@ -65,8 +68,11 @@ class Page:
         limit, margin = self.room - line.indent, " " * line.indent
         if line.verbatim:
             return [margin + self._cut(row, limit) for row in clean(line.text).split("\n")]
-        first, *more = wrap(clean(line.text), limit)
-        rest = wrap(clean(line.text)[len(first) :].lstrip(" "), limit - line.hang) if line.hang and more else more
+        text = clean(line.text)
+        if line.cells and columns(text) > limit:
+            text = text[: line.hang] + _WIDE_GAP.sub("   ", text[line.hang :])
+        first, *more = wrap(text, limit)
+        rest = wrap(text[len(first) :].lstrip(" "), limit - line.hang) if line.hang and more else more
         return [margin + first, *(f"{margin}{' ' * line.hang}{row}" for row in rest)]
 
     def _row(self, line: Line) -> list[str]:

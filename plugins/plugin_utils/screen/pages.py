@@ -27,7 +27,8 @@ def _line(row: Mapping[str, Any]) -> Line:
     indent = int(row.get("indent") or 0)
     whole = f"{label:<{LABEL}}{text}" if label else text
     colour = COLOURS.get(str(row.get("level")), "")
-    return Line(whole, colour=colour, indent=indent, hang=LABEL if label else 2, verbatim=bool(row.get("verbatim")))
+    hang, verbatim = LABEL if label else 2, bool(row.get("verbatim"))
+    return Line(whole, colour=colour, indent=indent, hang=hang, cells=bool(label), verbatim=verbatim)
 
 
 def document(found: Any, page: str, problem: str) -> str:

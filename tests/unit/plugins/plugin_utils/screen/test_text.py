@@ -136,3 +136,11 @@ def test_sizes(count, text):
 def test_a_line_keeps_the_spaces_at_its_beginning():
     assert wrap("    id: dpl_1\n  - a value of two lines", 20) == ["    id: dpl_1", "  - a value of two", "lines"]
     assert wrap("      " + "x" * 30, 20)[0] == "x" * 20
+
+
+def test_the_cells_of_a_row_move_together_where_the_screen_is_too_narrow_for_their_columns():
+    row = Line(f"{'api':<11}v1.1.0   9 min    healthy, 43 ms, 1 replica{' ' * 30}ok", indent=2, hang=11, cells=True)
+    assert Page(120).lines(row) == [f"  {row.text}"]
+    assert Page(80).lines(row) == ["  api        v1.1.0   9 min   healthy, 43 ms, 1 replica   ok"]
+    log = Line(f"panic:{' ' * 8}at main.js{' ' * 70}line 7", indent=2, hang=2)
+    assert f"panic:{' ' * 8}at main.js" in Page(80).lines(log)[0]
