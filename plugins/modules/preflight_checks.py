@@ -326,7 +326,17 @@ def plan(params: dict[str, Any], client: None) -> Plan:
         raise ConfigError("\n- ".join(["Nothing was asked. To correct in only:", *unknown]), code="bad_checks")
     shared: dict[str, Any] = {
         name: params[name]
-        for name in ("systems", "assumed", "point", "reached", "timezone", "waive", "emergency_approvers", "timeout", "stop")
+        for name in (
+            "systems",
+            "assumed",
+            "point",
+            "reached",
+            "timezone",
+            "waive",
+            "emergency_approvers",
+            "timeout",
+            "stop",
+        )
     }
     words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency", "folder")}
     wanted = Wanted(context_of(params), entries=params["checks"], deploys=True, **shared, **words)

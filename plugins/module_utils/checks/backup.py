@@ -45,7 +45,9 @@ def missing(options: Options) -> str:
 def wrong(options: Options, context: Context) -> list[str]:
     problems = [] if options["most_hours"] > 0 else [f"most_hours is {options['most_hours']:g}: give more than 0"]
     if not options["restored_days"] >= 0:
-        problems.append(f"restored_days is {options['restored_days']:g}: give more than 0, or 0 where none is asked for")
+        problems.append(
+            f"restored_days is {options['restored_days']:g}: give more than 0, or 0 where none is asked for"
+        )
     if options["backups"] is None:
         try:
             open_store(options).close()

@@ -94,7 +94,9 @@ def row(identity: str, module: ModuleType, title: str, point: str, **more: Any) 
     ``lacking`` and SECONDS where it has them.
     """
     functions = {
-        name.lower(): getattr(module, name) for name in ("missing", "wrong", "lacking", "SECONDS") if hasattr(module, name)
+        name.lower(): getattr(module, name)
+        for name in ("missing", "wrong", "lacking", "SECONDS")
+        if hasattr(module, name)
     }
     name = module.__name__.rpartition(".")[2]
     return Check(identity, name, title, point, module.ask, module.OPTIONS, **functions, **more)

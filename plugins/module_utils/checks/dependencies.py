@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..core.errors import RunbookError
+from ..core.errors import ConfigError, RunbookError
 from ..core.process import private_folder
-from . import accepted, npm_audit, sarif_input, tree
+from . import accepted, lockfiles, npm_audit, sarif_input, tree
 from .answer import Answer, failed, passed, unasked
 from .check import Context, Options
 
@@ -25,7 +25,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 SECONDS = 300.0
 SHOWN = 10  # findings in a message; all are in the facts
-NEEDED = ("package.json", ".npmrc", *npm_audit.LOCKFILES)
+OTHERS = (lockfiles.PNPM, lockfiles.YARN)
+LOCKFILES = (*npm_audit.LOCKFILES, *OTHERS)
+NEEDED = ("package.json", ".npmrc", *LOCKFILES)
 
 
 def missing(options: Options) -> str:
@@ -91,33 +93,43 @@ def _of_npm(context: Context, options: Options) -> tuple[list[npm_audit.Advisory
     found: list[npm_audit.Advisory] = []
     packages = 0
     silent: list[str] = []
-    for number, folder in enumerate(options["folders"]):
-        with private_folder(f"storefront-audit-{number}-") as target:
-            files = tree.extract(context, folder, target, _is_needed)
-            if not any(name in files for name in npm_audit.LOCKFILES):
-                silent.append(_without_lockfile(context, folder))
-                continue
+    for top in dict.fromkeys(_top(tree.names(context), folder) for folder in options["folders"]):
+        with private_folder("storefront-audit-") as target:
+            files = tree.extract(context, top, target, _is_needed)
             try:
+                _prepare(target, files)
                 advisories, total = npm_audit.audit(Path(target), options["npm"], options["omit"], options["timeout"])
             except RunbookError as error:
-                silent.append(f"{folder}: {error}")
+                silent.append(f"{top or 'the release'}: {error}")
                 continue
             found += [one for one in advisories if one not in found]
             packages += total
     return found, packages, silent
 
 
+def _top(names: list[str], folder: str) -> str:
+    """Return the folder whose lockfile is that of ``folder``: itself, or the nearest one above, as in a workspace."""
+    start = PurePosixPath(tree.inside(folder))
+    is_there = start == PurePosixPath() or any(PurePosixPath(name).is_relative_to(start) for name in names)
+    for place in (start, *start.parents) if is_there else ():
+        if any(str(place / file) in names for file in LOCKFILES):
+            return tree.inside(str(place))
+    return tree.inside(folder)
+
+
+def _prepare(target: Path, files: list[str]) -> None:
+    """Have a lockfile of npm in the folder. Raises ConfigError."""
+    if any(name in files for name in npm_audit.LOCKFILES):
+        return
+    other = next((name for name in OTHERS if name in files), None)
+    if other is None:
+        raise ConfigError(
+            "It has no package-lock.json, no pnpm-lock.yaml and no yarn.lock. Commit one, correct folders, or give the"
+            " SARIF of a scanner that reads another lockfile.",
+            code="no_lockfile",
+        )
+    lockfiles.write_as_npm(target, other)
+
+
 def _is_needed(name: str) -> bool:
     return name.rpartition("/")[2] in NEEDED and "node_modules/" not in f"/{name}"
-
-
-def _without_lockfile(context: Context, folder: str) -> str:
-    top = f"{tree.inside(folder)}/".lstrip("/")
-    here = [name.removeprefix(top) for name in tree.names(context) if name.startswith(top)]
-    known = [manager for file, manager in npm_audit.OTHERS.items() if file in here]
-    if known:
-        return (
-            f"{folder} has no lockfile of npm, and npm does not read that of {known[0]}: scan it with a tool that does,"
-            " and give its report as sarif"
-        )
-    return f"{folder} has no package-lock.json: commit one, or correct folders"

@@ -23,7 +23,6 @@ from ..core.redact import redact
 
 LEVELS = ("info", "low", "moderate", "high", "critical")
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
-OTHERS = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "Yarn", "bun.lock": "Bun", "bun.lockb": "Bun"}
 OLDEST = 11
 INSTALL = "npm install --global npm@11"
 # What npm logs of the service's answer; an answer is an object, and one of another kind counts as none.

@@ -27,8 +27,9 @@ RUN = timedelta(days=1)  # how long a waiver of the command line counts: it is f
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a module was asked to ask. ``entries`` is the inventory's list; ``waive`` are checks that the
-    command line waives for this run, ``assumed`` the systems that the inventory does not name. ``deploys`` is whether a no may say how a deploy passes over it.
+    """What a module was asked to ask. ``entries`` is the inventory's list, ``assumed`` the systems that it does not
+    name; ``waive`` are checks that the command line waives for this run. ``deploys`` is whether a no may say how a
+    deploy passes over it.
     """
 
     context: Context
@@ -131,9 +132,9 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
             f"timezone {wanted.timezone!r} is not known. Use an IANA name such as America/New_York.",
             code="bad_timezone",
         ) from None
-    settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate, wanted.folder, wanted.assumed).read(
-        wanted.entries
-    )
+    settings, problems = Reader(
+        checks, wanted.systems, wanted.context, zone, validate, wanted.folder, wanted.assumed
+    ).read(wanted.entries)
     waived, unknown = named(checks, wanted.waive)
     problems += [f"waive: {one}" for one in unknown]
     if wanted.waive and not wanted.waive_reason.strip():

@@ -214,15 +214,46 @@ def test_every_folder_is_asked_about(shop: Repository, service: Service) -> None
 
 @pytest.mark.parametrize(
     ("file", "said"),
-    [("pnpm-lock.yaml", "that of pnpm"), ("yarn.lock", "that of Yarn"), (None, "no package-lock.json")],
+    [
+        ("pnpm-lock.yaml", "pnpm-lock.yaml is not a lockfile that can be read here"),
+        ("yarn.lock", "yarn.lock is not a lockfile that can be read here"),
+        ("bun.lock", "no package-lock.json, no pnpm-lock.yaml and no yarn.lock"),
+        (None, "no package-lock.json, no pnpm-lock.yaml and no yarn.lock"),
+    ],
 )
-def test_without_a_lockfile_of_npm_nothing_passes(
+def test_without_a_lockfile_that_can_be_read_nothing_passes(
     shop: Repository, service: Service, file: str | None, said: str
 ) -> None:
     shop.commit({"package-lock.json": None, **({file: "x"} if file else {})})
     answer = audit(shop)
     assert (answer["outcome"], answer["failed"]) == ("could_not_be_asked", True)
     assert said in answer["answered"]
+
+
+LOCKS = {
+    "pnpm-lock.yaml": (
+        "{lockfileVersion: '9.0', packages: {}, importers: {.: {dependencies: {minimist: {version: 1.2.0}},"
+        " devDependencies: {lodash: {version: 4.17.0}}}}, snapshots: {minimist@1.2.0: {}, lodash@4.17.0: {}}}"
+    ),
+    "yarn.lock": '# yarn lockfile v1\nminimist@1.2.0:\n  version "1.2.0"\nlodash@4.17.0:\n  version "4.17.0"\n',
+}
+
+
+@pytest.mark.parametrize("file", list(LOCKS))
+def test_a_lockfile_of_another_program_is_asked_about_by_npm(shop: Repository, service: Service, file: str) -> None:
+    package = {**PACKAGE, "devDependencies": {"lodash": "4.17.0"}}
+    shop.commit({"package-lock.json": None, file: LOCKS[file], "package.json": json.dumps(package)})
+    answer = audit(shop)
+    assert (answer["outcome"], answer["facts"]["packages"]) == ("passed", 2)
+    assert service.asked[0][1] == {"minimist": ["1.2.0"]}, "lodash is for the build alone"
+    service.answer = knows(ADVISORY)
+    assert audit(shop)["answered"] == f"minimist: Prototype Pollution in minimist (critical, {GHSA})"
+
+
+def test_a_folder_of_a_workspace_has_the_lockfile_above_it(shop: Repository, service: Service) -> None:
+    shop.commit({"apps/web/package.json": "{}", "apps/api/package.json": "{}"})
+    assert audit(shop, folders=["apps/web", "apps/api"])["outcome"] == "passed"
+    assert len(service.asked) == 1, "both have the same"
 
 
 def test_an_npm_that_is_too_old_or_missing_is_named(shop: Repository, service: Service, tmp_path: Path) -> None:

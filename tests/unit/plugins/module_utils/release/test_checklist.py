@@ -75,7 +75,11 @@ def test_the_files_and_the_packages_of_the_release_are_scanned() -> None:
     assert systems(Seen(**single))["dependencies"]["folders"] == ["."]
     off = {"secrets": {"folders": []}, "dependencies": {"folders": []}, "lighthouse": {"thresholds": {}}}
     left = systems(Seen(**{**WHOLE, "given": off}))
-    assert [left["secrets"]["folders"], left["dependencies"]["folders"], left["lighthouse"]["thresholds"]] == [[], [], {}]
+    assert [left["secrets"]["folders"], left["dependencies"]["folders"], left["lighthouse"]["thresholds"]] == [
+        [],
+        [],
+        {},
+    ]
 
 
 def test_lighthouse_asks_for_more_than_90_in_each_category() -> None:
