@@ -60,12 +60,22 @@ options:
         description:
           - Until when its image is kept.
         type: str
+      platform:
+        description:
+          - Where it runs. Without O(units[].kept_until), the answer has the platform's own limit.
+        type: str
+        choices: [railway, render, vercel]
       variables_differ:
         description:
           - Variables that would come back with an older value.
         type: list
         elements: str
         default: []
+  plan:
+    description:
+      - The plan at Railway, which decides for how long it keeps an image that was replaced.
+    type: str
+    choices: [free, trial, hobby, pro, enterprise]
   schema_is:
     description:
       - Whether the live release runs on the new schema. V(accepted) is for a migration that was approved

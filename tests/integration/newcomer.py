@@ -85,6 +85,7 @@ class Newcomer:
             "backend_wait_interval": 0.2,
             "frontend_wait_interval": 0.2,
             "verify_interval": 0.2,
+            "preflight_systems": {"dependencies": {"folders": []}},  # no registry here audits packages (C13)
         }
         if "database" in found["surfaces"]:
             values |= {"database_url": self.at["database_url"], "database_postgres_bin": state["postgres"]["bin"]}

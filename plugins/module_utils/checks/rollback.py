@@ -14,6 +14,9 @@ from typing import Any
 from .answer import Answer, failed, not_applicable, passed
 from .check import Context, Options
 
+# Hours for which Railway keeps an image after another has replaced it, by plan; Render keeps a number of builds.
+KEPT_HOURS = {"free": 24, "trial": 24, "hobby": 72, "pro": 120, "enterprise": 360}
+FEWEST_BUILDS = 2
 UNIT = {
     "name": {"type": "str", "required": True},
     "live": {"type": "str"},
@@ -21,12 +24,14 @@ UNIT = {
     "how": {"type": "str", "default": "rollback"},
     "why_not": {"type": "str"},
     "kept_until": {"type": "str"},
+    "platform": {"type": "str", "choices": ["railway", "render", "vercel"]},
     "variables_differ": {"type": "list", "elements": "str", "default": []},
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
     "schema_is": {"type": "str", "choices": ["safe", "unsafe", "accepted", "unchanged"], "default": "unchanged"},
     "schema_why": {"type": "str"},
+    "plan": {"type": "str", "choices": list(KEPT_HOURS)},
 }
 
 
@@ -57,7 +62,8 @@ def ask(context: Context, options: Options) -> Answer:
     schema = {"safe": "safe", "accepted": "not to be put back, which was accepted", "unchanged": "unchanged"}[
         options["schema_is"]
     ]
-    return passed(" · ".join([*map(_line, units), f"schema: {schema}"]), asked=asked, facts=facts)
+    lines = [_line(unit, options.get("plan")) for unit in units]
+    return passed(" · ".join([*lines, f"schema: {schema}"]), asked=asked, facts=facts)
 
 
 def _problems(unit: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -72,11 +78,21 @@ def _problems(unit: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield f"{', '.join(unit['variables_differ'])} would come back with an older value"
 
 
-def _line(unit: Mapping[str, Any]) -> str:
+def _line(unit: Mapping[str, Any], plan: str | None) -> str:
     if not unit["live"]:
         return f"{unit['name']}: nothing is live"
-    until = f" (kept until {unit['kept_until'][:10]})" if unit["kept_until"] else ""
-    return f"{unit['name']}: {unit['how']} to {unit['live']}{until}"
+    kept = _kept(unit, plan)
+    return f"{unit['name']}: {unit['how']} to {unit['live']}" + (f" ({kept})" if kept else "")
+
+
+def _kept(unit: Mapping[str, Any], plan: str | None) -> str:
+    """Say how long the platform keeps what a rollback needs; empty where it has no limit that is known."""
+    if unit["kept_until"]:
+        return f"kept until {unit['kept_until'][:10]}"
+    if unit["platform"] == "railway":
+        hours = KEPT_HOURS[plan or "free"]
+        return f"its image is kept for {hours} h after the deploy" + ("" if plan else " at least")
+    return f"kept among the last {FEWEST_BUILDS} builds at least" if unit["platform"] == "render" else ""
 
 
 def _time(text: str | None) -> datetime | None:

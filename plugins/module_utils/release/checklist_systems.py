@@ -233,6 +233,7 @@ def _rollback(seen: Seen) -> Options:
     units = [
         {
             "name": one["name"],
+            "platform": one["platform"],
             "live": str(one["live"].get("release") or one["live"].get("id") or "") or None,
             "possible": bool(one["live"].get("id")),
             "how": "instant rollback" if one["name"] == "frontend" else "rollback",

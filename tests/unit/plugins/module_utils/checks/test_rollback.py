@@ -46,6 +46,20 @@ def test_every_unit_and_the_schema_are_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("platform", "plan", "kept"),
+    [
+        ("railway", None, " (its image is kept for 24 h after the deploy at least)"),
+        ("railway", "pro", " (its image is kept for 120 h after the deploy)"),
+        ("render", None, " (kept among the last 2 builds at least)"),
+        ("vercel", None, ""),
+    ],
+)
+def test_the_limit_of_the_platform_is_reported(platform: str, plan: str | None, kept: str) -> None:
+    answered = f"api: rollback to v1.0.4{kept} · schema: unchanged"
+    assert ask(unit(platform=platform), plan=plan) == ("passed", answered)
+
+
+@pytest.mark.parametrize(
     ("more", "answered"),
     [
         (

@@ -93,6 +93,12 @@ def test_a_failed_deploy_shows_the_log_once_and_then_what_was_put_back(width):
     assert lines[-1].endswith("record 13c280fe88a4")
 
 
+def test_a_preflight_lists_every_check_that_is_not_configured():
+    lacks = [f"C{number}: set option {number}" for number in range(1, 9)]
+    lines = shown(run_of(), [report(kind="preflight", outcome="go", message="GO", not_asked=lacks)])
+    assert [line.split(maxsplit=2)[2] for line in lines if line.startswith("  not asked ")] == lacks
+
+
 def test_a_service_is_called_by_our_name_for_the_unit():
     text = " ".join(" ".join(shown(run_of("v1.2.0"), recorded("failed"))).split())
     assert "of v1.2.0 to api failed." in text

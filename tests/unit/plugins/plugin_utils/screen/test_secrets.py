@@ -44,6 +44,8 @@ def test_a_variable_that_is_named_like_a_secret_is_masked(name):
         "frontend_project",
         "monkey",
         "release_lease",
+        "preflight_signing_key",
+        "approval_key",
     ],
 )
 def test_what_only_sounds_like_one_is_shown(name):
