@@ -17,6 +17,7 @@ from typing import Any
 
 from .check import Check, Context, Options, Spec
 
+DAY = r"\d{4}-\d{2}-\d{2}"
 SEVERITIES = ("stop", "warn")
 # Validates options against a specification: it returns them with their defaults, and what is wrong with them.
 Validate = Callable[[Spec, Options], tuple[dict[str, Any], list[str]]]
@@ -95,7 +96,8 @@ class Reader:
 
     def _options(self, check: Check, own: Options) -> tuple[dict[str, Any], list[str]]:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
-        shared = self.systems.get(check.system) or {}
+        shared = self.systems.get(check.system)
+        shared = shared if isinstance(shared, Mapping) else {}  # _unknown_systems names it
         given = {name: value for name, value in {**shared, **own}.items() if name in check.options}
         options, problems = self.validate(check.options, _without_null(given))
         options = self._absolute(options, check.options)
@@ -168,8 +170,13 @@ ATTESTATION = {"by": "name who vouches", "commit": "give the full SHA that it is
 
 def end_of(text: str, zone: tzinfo) -> datetime:
     """Return the moment at which a date, which counts whole, or a time is over. Raises ValueError."""
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
+    if re.fullmatch(DAY, text):
+        try:
+            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
+        except OverflowError:
+            raise ValueError(f"{text} is the last day that there is") from None
+    if not re.match(rf"{DAY}[T ]", text):  # such as 20260401, which Python reads as the beginning of that day
+        raise ValueError(f"{text} is neither a day nor a time")
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
@@ -208,7 +215,8 @@ def named(checks: Sequence[Check], words: Iterable[str]) -> tuple[list[Check], l
 
 
 def _unknown(checks: Sequence[Check], word: str) -> str:
-    near = difflib.get_close_matches(word, [check.name for check in checks], 1)
+    near = [check.id for check in checks if check.id.casefold() == word.strip().casefold()]
+    near = near or difflib.get_close_matches(word.casefold(), [check.name for check in checks], 1)
     hint = (
         f"did you mean {near[0]}?"
         if near
@@ -230,5 +238,9 @@ def _unknown_systems(checks: Sequence[Check], systems: Mapping[str, Options]) ->
     for system, options in systems.items():
         if system not in known:
             yield f"systems: there is no system {system!r}: choose from {', '.join(sorted(known))}"
-            continue
-        yield from (f"systems: {system} has no option {name}" for name in options or {} if name not in known[system])
+        elif not isinstance(options or {}, Mapping):  # its value is not shown: it may be a token
+            yield f"systems: {system} is not a mapping: write its options as name: value"
+        else:
+            yield from (
+                f"systems: {system} has no option {name}" for name in options or {} if name not in known[system]
+            )

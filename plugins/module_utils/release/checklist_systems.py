@@ -28,7 +28,7 @@ class Seen:
     whether the run may start although the live site is broken, ``health_url`` the path of the API's first check.
     """
 
-    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
     surfaces: Sequence[str] = ()
     github: Mapping[str, Any] = field(default_factory=dict)
     allow_plain_http: bool = False
@@ -57,6 +57,11 @@ class Seen:
     thread: Mapping[str, Any] = field(default_factory=dict)
     point: str = "gate"
 
+    def named(self, system: str) -> Options:
+        """Return the options that the inventory gives a system. What is not a mapping is for the checks to refuse."""
+        found = self.given.get(system)
+        return dict(found) if isinstance(found, Mapping) else {}
+
 
 def systems(seen: Seen) -> dict[str, Options]:
     """Return the options of each system that is configured."""
@@ -75,13 +80,14 @@ def systems(seen: Seen) -> dict[str, Options]:
         "windows": {"maintenance": True} if seen.maintenance else {},
     }
     names = [*known, *(name for name in seen.given if name not in known)]
-    merged = {name: {**_set(known.get(name) or {}), **_given(seen, name)} for name in names}
+    merged: dict[str, Any] = {name: {**_set(known.get(name) or {}), **_given(seen, name)} for name in names}
+    merged |= {name: wrong for name, wrong in seen.given.items() if not isinstance(wrong or {}, Mapping)}
     return {name: options for name, options in merged.items() if options or name in seen.given}
 
 
 def _given(seen: Seen, name: str) -> Options:
     """Return what the inventory sets; an address that is a path is one of the API."""
-    given = dict(seen.given.get(name) or {})
+    given = seen.named(name)
     paths = {
         option: urljoin(seen.backend_url, str(given[option]))
         for option in ("cors_url", "rate_limit_url")
@@ -248,6 +254,6 @@ def _rollback(seen: Seen) -> Options:
 
 def _staging(seen: Seen) -> Options:
     """Staging's database has the same migrations; its address is set in preflight_systems."""
-    if not (seen.given.get("staging") or {}).get("staging_url"):
+    if not seen.named("staging").get("staging_url"):
         return {}
     return {"root_directory": seen.database_root_directory, "migrations": seen.database_migrations}

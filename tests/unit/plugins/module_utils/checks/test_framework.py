@@ -334,6 +334,21 @@ def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any]
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "until",
+    ["01.04.2026", "2026/04/01", "2026-4-1", "20260401", "2026-W14-3", "2026-02-30", "9999-12-31", "tomorrow", "never"],
+)
+def test_a_date_in_another_form_is_refused(until: str) -> None:
+    with pytest.raises(ConfigError, match="is no date: write it as 2026-04-01"):
+        run(*CHECKS, entries=[{"id": "C1", "waiver": {**WAIVER, "until": until}}])
+
+
+@pytest.mark.parametrize(("word", "meant"), [("c1", "C1"), ("C1 ", "C1"), ("Check_C1x", "check_c1")])
+def test_an_unknown_check_is_answered_with_the_one_that_was_meant(word: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean {meant}"):
+        run(*CHECKS, entries=[{"id": word}])
+
+
 def test_everything_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(ConfigError, match="4 to correct") as raised:
         run(

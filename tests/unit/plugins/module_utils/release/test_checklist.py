@@ -128,6 +128,17 @@ def test_the_inventory_s_own_options_win() -> None:
     assert found["docs"] == {"changelog": "NEWS.md"}
 
 
+@pytest.mark.parametrize("wrong", ["token", ["token"], 3])
+def test_a_system_that_is_not_a_mapping_is_refused_with_the_others(wrong: Any) -> None:
+    found = systems(Seen(**{**WHOLE, "given": {"github": wrong, "staging": wrong}}))
+    _settings, problems = Reader(CHECKS, found, Context(), ZoneInfo("UTC"), validated).read([{"id": "C99"}])
+    assert [one for one in problems if "mapping" in one] == [
+        "systems: github is not a mapping: write its options as name: value",
+        "systems: staging is not a mapping: write its options as name: value",
+    ]
+    assert any("no check 'C99'" in one for one in problems)
+
+
 @pytest.mark.parametrize("left_out", ["api_token", "repository"])
 def test_half_a_repository_is_none(left_out: str) -> None:
     github = {**WHOLE["github"], left_out: ""}
