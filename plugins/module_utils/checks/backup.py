@@ -72,9 +72,8 @@ def ask(context: Context, options: Options) -> Answer:
     newest = max(mine, key=lambda one: _moment(one["finished_at"]) or context.now, default=None)
     if newest is None and not options["live"]:
         return not_applicable("before the first deploy there is nothing to back up", asked=asked)
-    restored = [
-        one for one in mine if one.get("proof") == "restore" and _days(one, context) <= options["restored_days"]
-    ]
+    limit = options["restored_days"] or float("inf")
+    restored = [one for one in mine if one.get("proof") == "restore" and _days(one, context) <= limit]
     problems = _of_newest(newest, context, options)
     if options["restored_days"] and not (restored or options["deploy_proves"]) and (mine or options["deploy_creates"]):
         problems.append(f"no backup was restored for a try within {options['restored_days']:g} days")
@@ -102,7 +101,9 @@ def _question(options: Options) -> str:
 def _good(newest: Mapping[str, Any] | None, restored: list[dict[str, Any]], options: Options) -> list[str]:
     parts = ["the deploy creates a backup"] if options["deploy_creates"] else [f"{(newest or {})['name']} is fresh"]
     parts += ["the deploy restores it for a try"] if options["deploy_proves"] else []
-    return parts + ([f"{restored[0]['name']} was restored"] if restored else [])
+    if restored:
+        return [*parts, f"{restored[0]['name']} was restored"]
+    return parts if options["deploy_proves"] else [*parts, "none was restored for a try"]
 
 
 def _backups(context: Context, options: Options) -> list[dict[str, Any]]:

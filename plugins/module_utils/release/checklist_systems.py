@@ -24,7 +24,7 @@ Deployments = Sequence[Mapping[str, Any]]
 class Seen:
     """What a run knows. ``backend`` and ``frontend`` are results of the platforms' info modules, ``pending`` the
     migrations that are not applied; tokens are those of the units' platforms. ``thread`` has the messages of this run
-    at Slack. ``backup`` is how the run protects the database: {ours, backs_up, proves, proof_max_age}. ``broken`` is
+    at Slack. ``backup`` is how the run protects the database: {ours, backs_up, proves}. ``broken`` is
     whether the run may start although the live site is broken, ``health_url`` the path of the API's first check.
     """
 
@@ -154,19 +154,18 @@ def _folders(seen: Seen) -> list[str]:
 
 
 def _backups(seen: Seen) -> Options:
-    """The store is asked where this collection creates the backups. A shop that wants no proof of them is not asked
-    whether one was restored.
+    """The store is asked where this collection creates the backups. That one was restored for a try is asked for where
+    the inventory names backups: without a proof a deploy is recorded as not proven.
     """
     mine = "database" in seen.surfaces and seen.backup.get("ours", True)
     if not seen.store.get("store") or not (mine or "backups" in seen.given):
         return {}
-    wants_proof = float(seen.backup.get("proof_max_age") or 0) > 0
     return {
         **seen.store,
         "live": _live(seen),
         "deploy_creates": bool(seen.backup.get("backs_up")) or None,
         "deploy_proves": bool(seen.backup.get("proves")) or None,
-        **({} if wants_proof else {"proof": "none", "restored_days": 0}),
+        "restored_days": None if "backups" in seen.given else 0,
     }
 
 

@@ -88,7 +88,9 @@ def test_a_backup_of_the_deploy_itself_is_the_newest() -> None:
 
 def test_a_shop_that_wants_no_proof_is_asked_for_a_fresh_backup_alone() -> None:
     given = {"proof": "none", "restored_days": 0}
-    assert ask(backup, backups=[stored(proof="none")], **given).outcome == "passed"
+    answer = ask(backup, backups=[stored(proof="none")], **given)
+    assert (answer.outcome, answer.answered) == ("passed", "new is fresh; none was restored for a try")
+    assert ask(backup, backups=[stored("new", proof="none"), OLD], **given).answered == "new is fresh; old was restored"
     assert ask(backup, backups=[stored(at="2026-03-01T02:00:00+00:00")], **given).outcome == "failed"
 
 

@@ -104,13 +104,22 @@ def test_pages_ask_the_api_where_it_has_an_origin_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("backup", "expected"),
     [
-        ({"ours": True, "backs_up": True, "proof_max_age": 26}, {"deploy_creates": True}),
-        ({"ours": True, "proves": True, "proof_max_age": 26}, {"deploy_proves": True}),
-        ({"ours": True, "proof_max_age": 0}, {"proof": "none", "restored_days": 0}),
+        ({"ours": True, "backs_up": True}, {"deploy_creates": True}),
+        ({"ours": True, "proves": True}, {"deploy_proves": True}),
+        ({}, {}),
     ],
 )
 def test_backups_are_asked_about_as_the_deploy_protects_the_database(backup: Any, expected: Any) -> None:
-    assert systems(Seen(**{**WHOLE, **RUN, "backup": backup}))["backups"] == {"store": "s3://shop", **expected}
+    assert systems(Seen(**{**WHOLE, **RUN, "backup": backup}))["backups"] == {
+        "store": "s3://shop",
+        "restored_days": 0,
+        **expected,
+    }
+
+
+def test_a_restore_is_asked_for_where_the_inventory_names_backups() -> None:
+    found = systems(Seen(**{**WHOLE, **RUN, "given": {"backups": {"database": "shop"}}}))["backups"]
+    assert found == {"store": "s3://shop", "database": "shop"}
 
 
 def test_backups_of_others_and_a_run_without_the_database_are_not_asked_about() -> None:
