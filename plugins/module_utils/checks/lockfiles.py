@@ -78,8 +78,8 @@ def read(folder: Path, file: str) -> list[Package]:
         known = [one for one in found if VERSION.fullmatch(one.version)]
     except (ValueError, AttributeError, TypeError, LookupError) as error:
         raise ConfigError(
-            f"{file} is not a lockfile that can be read here: {error}. Write it anew, or give the SARIF of a scanner"
-            " that reads it.",
+            f"{file} is not a lockfile that can be read here: {error}. Create it again with its program, or give the"
+            " SARIF of a scanner that reads it.",
             code="bad_lockfile",
         ) from None
     served = {(one.name, one.version) for one in known if not one.builds}

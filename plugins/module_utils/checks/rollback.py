@@ -86,7 +86,7 @@ def _line(unit: Mapping[str, Any], plan: str | None) -> str:
 
 
 def _kept(unit: Mapping[str, Any], plan: str | None) -> str:
-    """Say how long the platform keeps what a rollback needs; empty where it has no limit that is known."""
+    """Say how long the platform keeps the image or the build; empty where it has no limit that is known."""
     if unit["kept_until"]:
         return f"kept until {unit['kept_until'][:10]}"
     if unit["platform"] == "railway":
