@@ -206,10 +206,10 @@ from ..module_utils.site.performance import (
     budget_of,
     counted_at_the_edge,
     judge_statements,
-    over_budget,
-    slower,
+    refuse_wrong,
     summary,
     too_few_hits,
+    too_slow,
 )
 
 LISTED = 50  # statements
@@ -239,15 +239,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Meter:
-    if not params["targets"]:
-        raise ConfigError("targets is empty, so nothing would be measured. Add at least one URL.")
-    if not 1 <= params["samples"] <= 1000:
-        raise ConfigError(f"samples is {params['samples']}. Set it to 1 to 1000.")
-    for name in ("slower_percent", "calls_per_request", "slow_query_ms"):
-        if params[name] is not None and params[name] < 0:
-            raise ConfigError(f"{name} is {params[name]:g}. Set it to 0 or more.")
-    if params["hit_rate"] is not None and not 0 <= params["hit_rate"] <= 1:
-        raise ConfigError(f"hit_rate is {params['hit_rate']:g}. Set it to a part from 0 to 1, such as 0.8.")
+    refuse_wrong(params)
     sites = {target["name"]: target["url"].partition("?")[0] for target in params["targets"]}
     if len(sites) < len(params["targets"]):
         raise ConfigError("Two targets have the same name. Rename one.")
@@ -265,11 +257,7 @@ def plan(params: dict[str, Any], client: Meter) -> Plan:
     statements, unavailable = measure(params, client, targets)
     measured, before = client.measured(), params["baseline"].get("targets") or {}
     problems = [f"{name}: {why}" for name, why in client.failures.items()]
-    for target in targets:
-        if target.name in measured:
-            problems += over_budget(target.name, measured[target.name], target.budget)
-            known = before.get(target.name) or {}
-            problems += slower(target.name, measured[target.name], known, params["slower_percent"])
+    problems += too_slow(targets, measured, before, params["slower_percent"])
     rate, (edge, absent) = client.hit_rate(), counted_at_the_edge(params["edge"])
     problems += too_few_hits(rate, edge, params["hit_rate"])
     unavailable |= {"edge": absent} if absent else {}

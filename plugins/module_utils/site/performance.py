@@ -126,6 +126,31 @@ def budget_of(given: Mapping[str, Any], where: str) -> dict[str, float]:
     return found
 
 
+def refuse_wrong(params: Mapping[str, Any]) -> None:
+    """Raise ConfigError for options of a measurement that cannot be right."""
+    if not params["targets"]:
+        raise ConfigError("targets is empty, so nothing would be measured. Add at least one URL.")
+    if not 1 <= params["samples"] <= 1000:
+        raise ConfigError(f"samples is {params['samples']}. Set it to 1 to 1000.")
+    for name in ("slower_percent", "calls_per_request", "slow_query_ms"):
+        if params[name] is not None and params[name] < 0:
+            raise ConfigError(f"{name} is {params[name]:g}. Set it to 0 or more.")
+    if params["hit_rate"] is not None and not 0 <= params["hit_rate"] <= 1:
+        raise ConfigError(f"hit_rate is {params['hit_rate']:g}. Set it to a part from 0 to 1, such as 0.8.")
+
+
+def too_slow(
+    targets: Sequence[Target], measured: Mapping[str, Any], before: Mapping[str, Any], percent: float
+) -> list[str]:
+    """Return the problems of the targets that answered: a budget or a baseline that is exceeded."""
+    found = []
+    for target in targets:
+        if target.name in measured:
+            found += over_budget(target.name, measured[target.name], target.budget)
+            found += slower(target.name, measured[target.name], before.get(target.name) or {}, percent)
+    return found
+
+
 def over_budget(name: str, measured: Mapping[str, float], budget: Mapping[str, float]) -> list[str]:
     return [
         f"{name}: {percentile} is {measured[percentile]:g} ms, and the budget is {most:g} ms"

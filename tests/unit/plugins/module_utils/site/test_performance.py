@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.site.pages import shuts_all_out
 from ansible_collections.storefront.runbook.plugins.module_utils.site.performance import (
+    counted_at_the_edge,
     judge_statements,
     over_budget,
     percentiles,
     slower,
+    summary,
+    too_few_hits,
 )
 
 
@@ -47,3 +53,39 @@ def test_a_robots_file_that_keeps_everybody_out_is_not_one_that_keeps_one_robot_
     assert shuts_all_out("user-agent: a\nuser-agent: *\ndisallow: / # all")
     assert not shuts_all_out("User-agent: bad\nDisallow: /\n\nUser-agent: *\nDisallow: /cart")
     assert not shuts_all_out("User-agent: *\nDisallow:")
+
+
+COUNTED = {
+    "cacheable_hit_rate": 0.4,
+    "requests": 1200,
+    "since": "2026-01-31T11:00:00Z",
+    "until": "2026-01-31T12:00:00Z",
+}
+
+
+def test_the_hit_rate_is_that_of_cloudflare_where_it_is_known() -> None:
+    edge, why = counted_at_the_edge({"cache": COUNTED})
+    assert (edge["hit_rate"], edge["requests"], why) == (0.4, 1200, "")
+    (problem,) = too_few_hits(1.0, edge, 0.9)
+    assert problem.startswith("Cloudflare's cache gave 40% of 1200 requests since 2026-01-31T11:00:00Z, and 90%")
+    assert too_few_hits(0.1, edge, 0.3) == []
+    assert too_few_hits(0.1, {}, 0.3) == ["the cache gave 10% of the answers, and 30% are expected"]
+    assert too_few_hits(None, {}, 0.3) == too_few_hits(0.1, edge, None) == []
+    found = {"problems": [], "measured": {"hit_rate": 1.0, "edge": edge}, "unavailable": {}, "suspects": []}
+    assert "since 2026-01-31T11:00:00Z, 95% before." in summary(found, 1, {"edge": {"hit_rate": 0.95}})
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        ({}, "edge_zone or edge_token is not set"),
+        ({"skipped": True}, "edge_zone or edge_token is not set"),
+        ({"error": {"kind": "api"}, "msg": "Cloudflare has no zone 'a'."}, "not known: Cloudflare has no zone 'a'."),
+        ({"cache": None}, "the permission Zone: Analytics: Read"),
+        ({"cache": {**COUNTED, "cacheable_hit_rate": None}}, "has counted no request"),
+    ],
+)
+def test_a_hit_rate_that_is_not_known_says_why(info: dict[str, Any], words: str) -> None:
+    edge, why = counted_at_the_edge(info)
+    assert edge == {}
+    assert words in why
