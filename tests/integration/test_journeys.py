@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import http_journey, page_check, performance_check
 
 from conftest import ROOT
 from tests.unit.support import run_module
 
+BYPASS = "x-vercel-protection-bypass"
 PASSWORD, CARD = "journey-password/1", "pm_card_visa"
 PAGE = """<!doctype html><title>Shop</title><link rel="icon" href="/icon.svg"><h1>Shop</h1>
 <a href="/products">Products</a> <a href="/products#top">Again</a> <a href="mailto:a@shop.example">Mail</a>
@@ -63,6 +67,10 @@ class Answers(BaseHTTPRequestHandler):
         path, _mark, query = self.path.partition("?")
         broken = self.server.broken
         self.server.asked.append((self.command, self.path, dict(self.headers)))
+        if "protected" in broken and self.headers.get(BYPASS) != "bypass-s3cret":
+            return self.json(401, {"message": "Vercel's deployment protection"})
+        if path == "/where":
+            return self.page("<title>Here</title><body><script>document.write(location.origin)</script>")
         if path == "/":
             return self.page(PAGE.replace("v1.1.0", "v1.0.0"))
         if path == "/products":
@@ -133,7 +141,8 @@ class Answers(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("cf-cache-status", "MISS" if "cold" in self.server.broken else "HIT")
+        if "no cache" not in self.server.broken:
+            self.send_header("cf-cache-status", "MISS" if "cold" in self.server.broken else "HIT")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -266,6 +275,19 @@ def test_a_run_killed_in_the_middle_is_cleaned_up_by_the_next(shop: Shop, tmp_pa
     assert shop.customers == {}
 
 
+def test_what_a_killed_deploy_left_is_removed_unless_a_deploy_runs(shop: Shop, tmp_path: Path) -> None:
+    left = "journey-deploy@test.shop.example"
+    at = {"store": f"file://{tmp_path}", "store_is_shared": True}
+    given = {"caller": "verify", "clean_callers": ["deploy"], **at}
+    shop.customers[left] = "a deploy's"
+    holder, _before = take(open_store(at, unguarded), holder="deploy")
+    assert not walk(shop, **given)["failed"]
+    assert shop.customers == {left: "a deploy's"}
+    holder.release()
+    assert not walk(shop, **given)["failed"]
+    assert shop.customers == {}
+
+
 # Pages
 
 
@@ -341,6 +363,14 @@ def test_percentiles_and_the_hit_rate_are_measured(shop: Shop) -> None:
     assert "database_url is not set" in result["unavailable"]["slow_queries"]
 
 
+def test_a_shop_without_a_cache_says_so(shop: Shop) -> None:
+    shop.broken.add("no cache")
+    result = measure(shop, hit_rate=0.9)
+    assert not result["failed"], result["msg"]
+    assert result["unavailable"]["hit_rate"] == "No answer has the header cf-cache-status of a cache."
+    assert "edge_zone or edge_token is not set" in result["summary"]
+
+
 def test_a_cold_cache_is_a_problem_where_a_rate_is_expected(shop: Shop) -> None:
     shop.broken.add("cold")
     assert "the cache gave 0% of the answers, and 90% are expected" in measure(shop, hit_rate=0.9)["msg"]
@@ -407,6 +437,24 @@ def test_a_page_that_renders_in_the_browser_passes_and_a_broken_one_leaves_a_scr
     picture = Path(bad["journeys"][0]["failure"]["screenshot"])
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert str(picture) in bad["msg"]
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no Chromium on this machine")
+def test_a_browser_shows_a_protected_staged_build_at_the_public_address(shop: Shop) -> None:
+    shop.broken.add("protected")
+    public = "http://shop.example.test"  # a name that does not resolve: nobody asks the public site
+    staged = {"public_sites": {"shop": public}, "place": "staged", "timeout": 10}
+    (first,) = BROWSE["steps"]
+    where = {"open": "/where"}, {"expect": public}
+    journey = {**BROWSE, "steps": [{**first, "actions": [*where, *first["actions"]]}]}
+    good = walk(shop, journey, headers={BYPASS: "bypass-s3cret"}, **staged)
+    assert not good["failed"], good["msg"]
+    assert {"/where", "/products", "/api/search?q=mug"} <= {path for _method, path, _headers in shop.asked}
+    without = walk(shop, BROWSE, **staged)
+    assert "step 'find a mug' expected a page at /products, got status 401" in without["msg"]
+    shop.broken.add("script")
+    wrong = walk(shop, BROWSE, headers={BYPASS: "bypass-s3cret"}, **{**staged, "timeout": 1})
+    assert "step 'find a mug' expected the text 'Enamel Mug' on the page in #list, got " in wrong["msg"]
 
 
 def test_a_machine_without_a_browser_says_so(shop: Shop) -> None:

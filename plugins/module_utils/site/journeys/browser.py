@@ -71,7 +71,7 @@ def _send(route: Any, sender: Sender) -> None:
     if origin(url) in {origin(site) for site in sender.world.sites.values()}:
         headers = {**headers, **{name.lower(): value for name, value in sender.headers.items()}}
     if url == route.request.url:
-        route.continue_(headers=headers)
+        route.continue_(headers=headers if sender.headers else None)
         return
     try:
         answer = route.fetch(url=url, headers=headers, max_redirects=0, timeout=sender.timeout * 1000)

@@ -98,9 +98,12 @@ class ExpectationReader(Words):
             self.wrong(f"asserts {query} {predicate} {value!r}: write a text")
         if predicate in ORDERED and not dynamic:
             try:
-                number(value)
+                too_small = number(value) <= 0 and query.kind == "duration"
             except ValueError:
                 self.wrong(f"asserts {query} {predicate} {value!r}: write a number")
+            else:
+                if too_small:
+                    self.wrong(f"asserts {query} {predicate} {value!r}: write milliseconds above 0")
         if predicate == "matches" and isinstance(value, str) and not dynamic:
             try:
                 re.compile(value)

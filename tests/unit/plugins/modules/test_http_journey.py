@@ -365,6 +365,9 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (step(asserts=[{"jsonpath": "$.id"}]), {}, "asserts jsonpath $.id with 0 predicates"),
     (step(asserts=[{"jsonpath": "$.id", "exists": False}]), {}, "write true, and not: true for the opposite"),
     (step(asserts=[{"jsonpath": "$.id", "greater_than": "many"}]), {}, "write a number"),
+    (step(asserts=[{"duration": -1000}]), {}, "asserts duration less_or_equal -1000: write milliseconds above 0"),
+    (step(asserts=[{"duration": 0}]), {}, "write milliseconds above 0"),
+    (step(asserts=[{"duration": "1s"}]), {}, "asserts duration less_or_equal '1s': write a number"),
     (step(asserts="exists"), {}, "has asserts: 'exists': it has to be a list"),
     (step(options={"retry": -1}), {}, "has retry: -1: use a whole number from 0 to 1000"),
     (step(options={"retry": 1.5}), {}, "has retry: 1.5"),
@@ -415,6 +418,8 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (step(), {"variables": {"password": "x"}}, "variables and secrets both have password"),
     (step(), {"variables": {"a-b": "x"}}, "variables has the name 'a-b'"),
     (step(), {"timeout": 0}, "timeout is 0"),
+    (step(), {"public_sites": {"backend": "shop"}}, "The site 'backend' has no URL"),
+    (step(), {"variables": {"a": "${b}", "b": "${a}"}}, "The variable a uses ${b} before it is made"),
     (step(), {"journeys": []}, "at least one journey"),
     (step(), {"journeys": [{"name": "x", "site": "backend", "steps": []}]}, "has an empty list of steps"),
     (step(), {"journeys": [{"name": "x", "site": "backend"}]}, "has no steps"),
@@ -452,3 +457,23 @@ def test_journeys_run_only_at_their_places() -> None:
     with vendor.installed():
         result = run_module(http_journey, {"journeys": journeys, "sites": SITES, "place": "staged"})
     assert [one["name"] for one in result["journeys"]] == ["api"]
+
+
+def test_the_clean_up_removes_what_another_caller_left_before_it_begins() -> None:
+    gone: list[str] = []
+
+    def script(request: Request) -> Answer:
+        if request.method == "DELETE":
+            gone.append(request.path)
+        return reply(404, {})
+
+    def removal(name: str) -> str:
+        return f"/api/customers/{name}"
+
+    cleanup = [step("remove", removal("journey-${caller}"), method="DELETE")]
+    params = {"caller": "verify", "clean_callers": ["deploy", "verify"]}
+    journey = {"name": "buy", "site": "backend", "steps": [step(status=404)], "cleanup": cleanup}
+    given = {"journeys": [journey], "sites": SITES, "test_customers": True, **params}
+    with FakeVendor(script).installed():
+        assert not run_module(http_journey, given)["failed"]
+        assert gone == [removal("journey-verify")] * 2  # without a store, a deploy may be under way

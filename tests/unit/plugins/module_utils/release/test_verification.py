@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ansible_collections.storefront.runbook.plugins.module_utils.release.argumen
 from ansible_collections.storefront.runbook.plugins.module_utils.release.verification import (
     change,
     database,
+    edge_window,
     lines,
+    past_the_cache,
     result,
     results_of,
     state,
@@ -92,6 +95,36 @@ def test_an_old_page_at_the_edge_fails_though_each_page_is_healthy() -> None:
     assert result({**task, "checks": checks[1:]}, "healthy")["state"] == "passed"
     broken = result({**task, "healthy": False, "summary": "1 of 3 checks failed."}, "healthy")
     assert broken["summary"].splitlines()[0] == "1 of 3 checks failed."
+
+
+def test_the_first_page_with_a_release_is_asked_past_the_cache_too() -> None:
+    checks = [
+        {"name": "api", "url": "/api", "method": "POST", "release": {"json": "release"}},
+        {"name": "plain", "url": "/plain"},
+        {"name": "home", "url": "/?a=1", "release": {"meta": "release"}},
+        {"name": "products", "url": "/products", "release": {"meta": "release"}},
+    ]
+    *same, fresh = past_the_cache(checks, "m1")
+    assert same == checks
+    assert fresh == {"name": "home past the cache", "url": "/?a=1&verify=m1", "release": {"meta": "release"}}
+    assert past_the_cache(checks[3:], "m1")[-1]["url"] == "/products?verify=m1"
+    assert past_the_cache(checks[:2], "m1") == checks[:2]
+
+
+@pytest.mark.parametrize(
+    ("edge", "seconds"),
+    [
+        ({}, 3600),
+        ({"until": "not a time"}, 3600),
+        ({"until": "2026-01-31T11:50:00Z"}, 600),
+        ({"until": "2026-01-31T11:59:50Z"}, 60),
+        ({"until": "2026-01-01T00:00:00Z"}, 86_400),
+    ],
+)
+def test_requests_at_the_edge_are_counted_since_the_last_measurement(edge: dict[str, str], seconds: int) -> None:
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
+    assert edge_window({"edge": edge}, noon) == seconds
+    assert edge_window({}, noon) == 3600
 
 
 def test_the_verdict_names_every_step_that_failed_and_why() -> None:
