@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The commands: python -m sandbox up|status|down|clean|tools."""
+"""The commands: python -m sandbox up|fill|status|down|clean|tools."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in {
         "up": "start the sandbox, or the servers of it that do not run",
+        "fill": "put a few products into the database of the shop, on which a release is live",
         "status": "show the servers; the exit code is 0 when all are healthy",
         "down": "stop the sandbox and delete its data",
         "clean": "stop the sandbox and delete its folder",
@@ -123,11 +124,26 @@ def run(arguments: argparse.Namespace) -> int:
                 f" 127.0.0.1:{ports}"
             )
         return 0 if rows and all(row["healthy"] for row in rows) else 1
+    elif command == "fill":
+        fill(name)
     elif command == "down":
         lifecycle.down(name)
     else:
         lifecycle.clean(name)
     return 0
+
+
+def fill(name: str) -> None:
+    from psycopg2 import Error
+
+    from .customer import fill_shelves
+    from .storefront import Sandbox
+
+    try:
+        fill_shelves(Sandbox.load(name).storefront())
+    except Error as error:
+        raise SandboxError(f"The shop has no place for products: {error}. Deploy a release first.") from None
+    print("The shop has a few products.")
 
 
 def order_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
