@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ from tests.integration.redis_server import server as redis_server
 
 NOWHERE = "http://127.0.0.1:1"
 PLAIN = '{"name": "site", "version": "1.0.0", "private": true}'
+NOT_AT_ALL = "20260601080000_note"
 LEAK = "node --max-old-space-size=24 -e 'const a=[]; for(;;) a.push(new Array(1e5).fill(1))'"
 
 
@@ -161,36 +163,47 @@ def repository(live: Shop, tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(clone)
 
 
-def _failed(shop: Shop, name: str, logs: str) -> None:
+def _failed(shop: Shop, name: str, logs: str, sql: str = "") -> None:
+    """Record that a migration, whose file is ``sql``, began and failed."""
     row = 'INSERT INTO "_prisma_migrations" (id, checksum, migration_name, started_at, applied_steps_count, logs)'
     with admin(shop) as cursor:
-        cursor.execute(f"{row} VALUES (gen_random_uuid()::text, %s, %s, now(), 0, %s)", ["0" * 64, name, logs])
+        cursor.execute(
+            f"{row} VALUES (gen_random_uuid()::text, %s, %s, now(), 0, %s)",
+            [hashlib.sha256(sql.encode()).hexdigest(), name, logs],
+        )
+
+
+def _next_release(repository: Path, tag: str, migration: str, sql: str) -> None:
+    """Tag a release with one more migration."""
+    folder = repository / "apps/backend/prisma/migrations" / migration
+    folder.mkdir(parents=True)
+    (folder / "migration.sql").write_text(sql)
+    git = ["git", "-C", str(repository), "-c", "user.name=shop", "-c", "user.email=shop@shop.example"]
+    for words in (["add", "."], ["commit", "-qm", migration], ["tag", tag]):
+        subprocess.run([*git, *words], check=True)
 
 
 def test_a_migration_failed_half_or_not_at_all(live: Shop, repository: Path) -> None:
     back_to(live.sandbox, "released")
-    name, folder = "20260504090000_price_with_currency", "apps/backend/prisma/migrations"
-    _failed(live, name, "ERROR: canceling statement due to lock timeout")
-    found = first(live)
+    name, sql = NOT_AT_ALL, 'CREATE TABLE "Note" ("id" TEXT PRIMARY KEY);\n'
+    _next_release(repository, "v9.0.0", name, sql)
+    _failed(live, name, "ERROR: canceling statement due to lock timeout", sql)
+    found = first(live, path=str(repository))
     assert (found["id"], found["section"], found["target"]) == ("migration_failed", "T2", name)
     assert found["resolve"] == "rolled-back"
-    resolved = live.play("diagnose.yml", remedy="resolve")
+    resolved = live.play("diagnose.yml", remedy="resolve", source_path=str(repository))
     assert resolved.rc == 0, resolved.stdout
     assert "T2" not in [one["section"] for one in desk.diagnosis(live)]
     again = live.play("diagnose.yml", remedy="resolve")
     assert again.rc == 2
     assert "none failed" in again.text
     back_to(live.sandbox, "released")
-    half = repository / folder / "20260601090000_half"
-    half.mkdir(parents=True)
-    (half / "migration.sql").write_text('CREATE INDEX CONCURRENTLY "half" ON "Order" ("id");\nSELECT 1;\n')
-    git = ["git", "-C", str(repository), "-c", "user.name=shop", "-c", "user.email=shop@shop.example"]
-    subprocess.run([*git, "add", "."], check=True)
-    subprocess.run([*git, "commit", "-qm", "half"], check=True)
-    subprocess.run([*git, "tag", "v9.0.0"], check=True)
-    _failed(live, half.name, "ERROR: deadlock detected")
+    half = "20260601090000_half"
+    sql = 'CREATE INDEX CONCURRENTLY "half" ON "Order" ("id");\nSELECT 1;\n'
+    _next_release(repository, "v9.1.0", half, sql)
+    _failed(live, half, "ERROR: deadlock detected", sql)
     found = first(live, path=str(repository))
-    assert (found["id"], found["target"]) == ("migration_half_applied", half.name)
+    assert (found["id"], found["target"]) == ("migration_half_applied", half)
     live.forget_requests()
     refused = live.play("diagnose.yml", remedy="resolve", source_path=str(repository))
     assert refused.rc == 2
@@ -271,13 +284,17 @@ def test_the_edge_shows_an_old_page_until_exactly_that_is_purged(live: Shop) -> 
     back_to(live.sandbox, "released")
 
 
-def test_a_stopped_unit_is_started_and_a_bad_release_is_rolled_back(live: Shop) -> None:
+def _stop_worker(live: Shop) -> None:
     worker = live.at["railway"]["services"]["worker"]
     document = "query($i: DeploymentListInput!) { deployments(input: $i, first: 1) { edges { node { id } } } }"
     place = {"projectId": live.at["railway"]["project"], "environmentId": live.at["railway"]["environment"]}
     edges = desk.railway(live, document, i={**place, "serviceId": worker})["deployments"]["edges"]
     desk.railway(live, "mutation($i: String!) { deploymentStop(id: $i) }", i=edges[0]["node"]["id"])
     assert wait_until(lambda: "shop-worker" not in " ".join(live.running_units()), 60)
+
+
+def test_a_stopped_unit_is_started_and_a_bad_release_is_rolled_back(live: Shop) -> None:
+    _stop_worker(live)
     found = first(live)
     assert (found["id"], found["target"], found["remedy"]) == ("unit_stopped", "worker", "restart")
     played = live.play("diagnose.yml", remedy="restart", unit="worker")
@@ -337,20 +354,19 @@ def printed(shop: Shop) -> list[str]:
 
 
 def test_a_printed_command_runs_when_it_is_copied_and_pasted(live: Shop) -> None:
-    back_to(live.sandbox, "released")
-    _failed(live, "20260504090000_price_with_currency", "ERROR: canceling statement due to lock timeout")
     with admin(live) as cursor:
         cursor.execute(
             "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE INDEX%' LIMIT 1"
         )
         cursor.execute(f'DROP INDEX "{cursor.fetchone()[0]}"')
+    _stop_worker(live)
     commands = printed(live)
     assert len(commands) >= 3, commands
-    assert any("remedy=resolve" in command for command in commands)
+    assert any("remedy=restart -e unit=worker" in command for command in commands), commands
     for command in commands:
         done = paste(live, command)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    assert "T2" not in [one["section"] for one in desk.diagnosis(live)]
+    assert "unit_stopped" not in [one["id"] for one in desk.diagnosis(live)]
     back_to(live.sandbox, "released")
 
 

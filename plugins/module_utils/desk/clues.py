@@ -79,9 +79,10 @@ def questions(params: Params) -> dict[str, Question]:
 
     def migrations(inquiry: Inquiry) -> dict[str, Any]:
         files = [Migration(name, sql) for name, sql in sorted(known_files(params).items())]
-        state = inspect(inquiry.connection, files)
+        state, releases = inspect(inquiry.connection, files), releases_of(params)
         there = {row.name for row in state.rows}
-        return {"known": state.known, "history": history(state, [one for one in files if one.name in there])}
+        rows = history(state, [one for one in files if one.name in there])
+        return {"known": state.known, "history": [{**row, "release": releases.get(row["name"])} for row in rows]}
 
     return {
         **{name: SUBSETS[name] for name in ("server", "connections", "locks", "bloat", "slow_queries")},
@@ -92,15 +93,24 @@ def questions(params: Params) -> dict[str, Question]:
 
 def known_files(params: Params) -> dict[str, str]:
     """Return the SQL of the migrations of the newest releases, by name; nothing where they cannot be read."""
+    return {name: sql for _ref, files in _newest(params) for name, sql in files.items()}
+
+
+def releases_of(params: Params) -> dict[str, str]:
+    """Return, by the name of a migration, the newest release that has it."""
+    return {name: ref for ref, files in _newest(params) for name in files}
+
+
+def _newest(params: Params) -> list[tuple[str, dict[str, str]]]:
+    """Return the newest releases, the newest last, each with the SQL of its migrations by name."""
     path, given = params.get("path"), params["database"]
     if not path:
-        return {}
+        return []
     folder = str(PurePosixPath(given["root_directory"] or "", given["migrations"]))
     try:
-        newest = list(tags(path))[-TAGS:]
-        return {name: sql for ref in newest for name, sql in repository.migration_files(path, ref, folder).items()}
+        return [(ref, repository.migration_files(path, ref, folder)) for ref in list(tags(path))[-TAGS:]]
     except RunbookError:
-        return {}
+        return []
 
 
 def missing_indexes(params: Params, facts: Facts) -> Fact:

@@ -35,6 +35,7 @@ class Finding:
     remedy: str = ""
     target: str = ""
     resolve: str = ""  # which prisma migrate resolve is right
+    release: str = ""  # whose files have the migration
 
     def described(self) -> dict[str, Any]:
         names = (
@@ -49,6 +50,7 @@ class Finding:
             "remedy",
             "target",
             "resolve",
+            "release",
         )
         return {name: getattr(self, name) or None for name in names}
 

@@ -33,6 +33,7 @@ def failed(view: View) -> Iterator[Finding]:
             remedy="resolve" if right else "",
             target=row["name"],
             resolve=right or "",
+            release=row.get("release") or "",
         )
 
 
