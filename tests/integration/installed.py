@@ -36,12 +36,25 @@ class Installed:
     def folder(self) -> Path:
         return self.collections / "ansible_collections" / "storefront" / "runbook"
 
+    @property
+    def without_node(self) -> Path:
+        """A folder of programs that stand before the machine's own Node on the path, and fail."""
+        folder = self.collections / "no-node"
+        if not folder.is_dir():
+            folder.mkdir()
+            for name in ("node", "npm", "npx", "prisma"):
+                (folder / name).write_text(f"#!/bin/sh\necho There is no {name} here. >&2\nexit 97\n")
+                (folder / name).chmod(0o755)
+        return folder
+
     def run(
         self, *words: str, cwd: Path, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program of the virtual environment with nothing of this checkout in its environment."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
-        path = os.pathsep.join([str(self.bin), *(one for one in os.get_exec_path() if ".venv" not in one)])
+        path = os.pathsep.join(
+            [str(self.bin), str(self.without_node), *(one for one in os.get_exec_path() if ".venv" not in one)]
+        )
         given = {**own, "PATH": path, "ANSIBLE_COLLECTIONS_PATH": str(self.collections), **(environment or {})}
         return subprocess.run(
             [str(self.bin / words[0]), *words[1:]],

@@ -192,6 +192,12 @@ def test_an_npm_turborepo_with_its_schema_in_a_package(tmp_path: Path, installed
     code, said = user.play("preflight.yml", "-i", "production")
     assert code == 0, said
     assert "GO: v1.1.0 can go out to shop" in said, "the tag that is checked out"
+    old = tmp_path / "old"
+    old.mkdir()
+    for program in ("pg_dump", "pg_restore", "psql"):
+        (old / program).write_text(f"#!/bin/sh\necho '{program} (PostgreSQL) 9.6.24'\n")
+        (old / program).chmod(0o755)
+    user.refused("deploy.yml", database_postgres_bin=str(old), words=("pg_dump", "9.6", "postgres_bin"))
     user.refused("deploy.yml", database_url="FILL_IN", words=("database_url is still to be filled in",))
     user.refused("restore.yml", words=("-e backup=latest", "-e undo=true"))
     assert first_days(user, "/health") == ["v1.0.0", "v1.1.0", "v1.0.0"]
@@ -313,6 +319,20 @@ def test_an_execution_environment_has_what_the_collection_needs(tmp_path: Path, 
     built = run("ansible-builder", "create", "--file", str(definition), "--context", str(tmp_path / "context"))
     assert built.returncode == 0, built.stdout + built.stderr
     assert "storefront.runbook" in (tmp_path / "context/_build/requirements.yml").read_text()
+    image = (tmp_path / "context/Dockerfile").read_text()
+    assert "ANSIBLE_STDOUT_CALLBACK=storefront.runbook.operator" in image
+    # What the build of the image does with the collection: it reads the lists of Python and system packages.
+    collection = tmp_path / "collections/ansible_collections/storefront/runbook"
+    shutil.copytree(installed.folder / "meta", collection / "meta")
+    for name in ("requirements.txt", "bindep.txt", "galaxy.yml"):
+        shutil.copy(CHECKOUT / name, collection)
+    lists = ("--write-pip", str(tmp_path / "pip.txt"), "--write-bindep", str(tmp_path / "bindep.txt"))
+    script = str(tmp_path / "context/_build/scripts/introspect.py")
+    read = run(sys.executable, script, "introspect", *lists, str(tmp_path / "collections"))
+    assert read.returncode == 0, read.stdout + read.stderr
+    assert all(name in (tmp_path / "bindep.txt").read_text() for name in ("git", "openssh-client", "postgresql"))
+    # The virtual environment of all the tests here, whose deploys run without Node, has exactly these packages.
+    assert _packages(tmp_path / "pip.txt") == _packages(CHECKOUT / "requirements.txt")
     modules = sorted(path.stem for path in (installed.folder / "plugins/modules").glob("*.py"))
     imported = (
         "import importlib, sys\nsys.path.insert(0, sys.argv[1])\nfor name in sys.argv[2:]:\n"
@@ -320,6 +340,12 @@ def test_an_execution_environment_has_what_the_collection_needs(tmp_path: Path, 
     )
     done = installed.run("python", "-W", "error", "-c", imported, str(installed.collections), *modules, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert installed.run("python", "-c", "import os; os.execvp('npx', ['npx'])", cwd=tmp_path).returncode == 97
+
+
+def _packages(file: Path) -> set[str]:
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+    return {line for line in lines if line}
 
 
 def test_the_lists_of_an_execution_environment_are_the_collections_own(tmp_path: Path) -> None:
