@@ -48,6 +48,10 @@ CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Storefront Slack": ("Messages of runs.", ("notify_slack_token", "notify_slack_webhook_url")),
     "Storefront GitHub": ("Deployments at GitHub.", ("notify_github_token*",)),
     "Storefront Sentry": ("Releases at Sentry.", ("notify_sentry_token*",)),
+    "Storefront events": (
+        "Receivers of a run's events.",
+        ("notify_events_token", "notify_webhook_url", "notify_webhook_key"),
+    ),
     "Storefront signing key": ("Signs the evidence of the checklist.", ("preflight_signing_key*",)),
     "Storefront approval key": ("Signs approvals in the name of AWX's users.", ("approval_key*",)),
 }

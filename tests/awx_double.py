@@ -87,7 +87,7 @@ class Awx:
         if any(all(row.get(key) == body.get(key) for key in unique) for row in self.kinds.get(kind, {}).values()):
             raise Refused(400, {"__all__": [f"{kind} {body.get(name)} already exists."]})
         self._last += 1
-        row = {"id": self._last, **DEFAULTS.get(kind, {})}
+        row: dict[str, Any] = {"id": self._last, **DEFAULTS.get(kind, {})}
         self._change(kind, row, body)
         self.kinds.setdefault(kind, {})[row["id"]] = row
         return self._shown(kind, row)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not AWX.is_dir(), reason="awx.awx is missing: ma
 
 @pytest.fixture(scope="module")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with awx.awx, whose modules are set to run in a fork."""
+    """A folder with awx.awx, whose modules run in a fork."""
     folder = tmp_path_factory.mktemp("collections")
     shutil.copytree(AWX, folder / "ansible_collections")
     file = folder / "ansible_collections/awx/awx/meta/runtime.yml"

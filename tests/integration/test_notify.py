@@ -20,6 +20,7 @@ import pytest
 from conftest import COLLECTIONS, ROOT
 from sandbox.services import call
 from sandbox.storefront import Sandbox
+from tests.event_receiver import Receiver, silent_address
 
 NAME = "test-notify"
 PLAY = """
@@ -28,14 +29,14 @@ PLAY = """
   tasks:
     - name: Begin
       ansible.builtin.include_role: {name: storefront.runbook.notify, tasks_from: "{{ item }}"}
-      loop: [slack, github]
+      loop: [slack, github, events]
       vars: {notify_event: begin}
     - name: Two steps
       ansible.builtin.include_tasks: step.yml
       loop: [{name: database.backup, outcome: ok, seconds: 3.2}, {name: verify.public, outcome: "{{ step_outcome }}", seconds: 7}]
     - name: End
       ansible.builtin.include_role: {name: storefront.runbook.notify, tasks_from: "{{ item }}"}
-      loop: [slack, github, sentry]
+      loop: [slack, github, sentry, events]
       vars: {notify_event: end}
 """  # noqa: E501
 STEP = """
@@ -198,3 +199,25 @@ def test_check_mode_posts_nothing_and_a_webhook_is_posted_twice(desk: Desk) -> N
     printed = desk.play(**RELEASED, **nobody, notify_slack_webhook_url=desk.state["slack"]["webhook"])
     assert [message["text"].split(":")[1] for message in desk.said()] == ["hourglass_flowing_sand", "white_check_mark"]
     assert desk.state["slack"]["webhook"] not in printed
+
+
+def test_events_are_delivered_and_a_silent_receiver_fails_nothing(desk: Desk) -> None:
+    receiver, key = Receiver(), "k" * 40
+    try:
+        with silent_address() as silent:
+            printed = desk.play(
+                **RELEASED,
+                notify_events_url=receiver.url("/events"),
+                notify_events_token="a-token-of-the-receiver",
+                notify_webhook_url=f"{silent}/a-secret-path",
+                notify_webhook_key=key,
+                notify_timeout=0.3,
+                release_surfaces=["frontend"],
+            )
+    finally:
+        receiver.stop()
+    types = [json.loads(body)["type"].removeprefix("dev.cdevents.") for _path, _headers, body in receiver.got]
+    assert types == ["pipelinerun.started.0.2.0", "pipelinerun.finished.0.2.0", "service.deployed.0.2.0"]
+    assert "The event was not delivered: The webhook did not" in " ".join(printed.split())
+    assert [secret for secret in (key, "a-secret-path", "a-token-of-the-receiver") if secret in printed] == []
+    assert desk.said() != [], "the others are notified"

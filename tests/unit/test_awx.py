@@ -17,7 +17,7 @@ from plugins.module_utils.release import argument_spec
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "extensions" / "awx" / "data"
 # Mappings have no field in a credential type: they are kept in the inventory's vault.
-IN_THE_VAULT = {"verify_headers", "verify_journey_secrets"}
+IN_THE_VAULT = {"verify_headers", "verify_journey_secrets", "notify_otlp_headers"}
 # What every option of text accepts, so that no answer can be of a wrong type.
 WRONG = {"int": "soon", "float": "soon", "bool": "perhaps", "dict": "a text"}
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import argument_spec, placeholders, spelling
+from . import argument_spec, placeholders, receivers, spelling
 from .spelling import strangers, suggestion
 from .variable_names import OPTIONS, OWN, RUN
 
@@ -38,6 +38,7 @@ FREE_TEXT = ("verify_frontend_checks", "verify_backend_checks")
 COMPANIONS = (
     ("backend_platform", "railway", ("backend_project", "backend_environment")),
     ("notify_slack_token", "", ("notify_slack_channel",)),
+    ("notify_webhook_url", "", ("notify_webhook_key",)),
     ("notify_github_token", "", ("notify_github_repository",)),
     ("notify_sentry_token", "", ("notify_sentry_organization", "notify_sentry_projects")),
 )
@@ -97,7 +98,13 @@ def wrong(entries: Entries, given: Given) -> list[str]:
             problems += _value(name, spec, given.values[name])
         elif spec.get("required"):
             problems.append(". ".join(filter(None, [_missing(name, spec), given.hints.get(name)])))
-    problems += [*_companions(specs, given), *_units(given), *_of_the_run(given), *_other_playbooks(given)]
+    problems += [
+        *_companions(specs, given),
+        *receivers.wrong(specs, given.values),
+        *_units(given),
+        *_of_the_run(given),
+        *_other_playbooks(given),
+    ]
     known = {*OPTIONS, *OWN}
     return list(dict.fromkeys([*problems, *strangers(given.names, known, given.read, given.commanded)]))
 

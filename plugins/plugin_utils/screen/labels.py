@@ -64,6 +64,7 @@ MODULES = {
     "performance_check": "performance",
     "release_record": "record it",
     "run_report": "write the report",
+    "run_events": "send events",
     "deploy_lease": "lease",
     "slack_message": "notify Slack",
     "github_deployment": "notify GitHub",

@@ -23,7 +23,7 @@ from .rows import info_rows
 from .state import State, Step
 from .text import brief, clean, one_line
 
-NOTIFY = ("slack_message", "github_deployment", "sentry_release")
+NOTIFY = ("slack_message", "github_deployment", "sentry_release", "run_events")
 QUIET = (
     "deploy_lease",
     "run_report",
