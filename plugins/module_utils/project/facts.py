@@ -21,6 +21,8 @@ SITE = re.compile(r"SITE|APP|FRONTEND|STORE|SHOP|WEB|PUBLIC_URL|BASE_URL|CORS|OR
 PRIVATE = re.compile(
     r"(?i)^(?:localhost|127\.|10\.|192\.168\.|\[)|(?:^|\.)(?:example\.(?:com|org|net)|example|test|local|localhost)$"
 )
+LONGEST = 63  # characters, as a label of DNS
+TAKEN = ("all", "ungrouped", "localhost", "storefronts")  # names that Ansible or our inventory gives to something else
 NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -78,7 +80,8 @@ def vercel_link(tree: Tree, frontend: Frontend | None) -> tuple[str, str]:
 
 def plain(name: str) -> str:
     """Return a name that Ansible takes as a host's, and the store as a folder's."""
-    return NAME.sub("-", name.lower()).strip("-")
+    found = NAME.sub("-", name.lower())[:LONGEST].strip("-")
+    return f"{found}-shop" if found in TAKEN else found
 
 
 def is_public(url: str) -> bool:

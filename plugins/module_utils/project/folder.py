@@ -59,6 +59,18 @@ def compare(dest: Path, files: Mapping[str, str]) -> Comparison | None:
     return Comparison(states, "\n".join(lines))
 
 
+def refuse_inside(app: Path, dest: Path) -> None:
+    """Refuse a project inside of the shop: each of its commits would be one of the shop, and a deploy would upload its
+    inventories.
+    """
+    if dest != app and dest.is_relative_to(app):
+        raise ConfigError(
+            f"{dest} is inside of the shop's folder {app}, so a deploy would upload the inventories. Give dest a folder"
+            f" beside it, such as {app.parent / f'{app.name}-ops'}. Nothing was written.",
+            code="inside_app",
+        )
+
+
 def create(dest: Path, files: Mapping[str, str]) -> None:
     """Write all files, or none: they are written beside ``dest`` first. Raises ConfigError."""
     try:

@@ -14,7 +14,7 @@ from ..source.shop.shop import settings_of
 from ..source.shop.tree import Tree
 from .facts import Facts, read_facts
 from .files import files
-from .folder import DIFFERS, MISSING, Comparison, compare, create, source_path
+from .folder import DIFFERS, MISSING, Comparison, compare, create, refuse_inside, source_path
 from .variables import PRODUCTION, STAGING, Wanted, placeholders, secrets, variables
 from .vendors import Answers, ask, unknown
 
@@ -24,6 +24,7 @@ CREATED = "created"
 def plan_project(params: Mapping[str, Any], here: Path) -> Plan:
     """Return the plan of a project. Raises ConfigError and ApiError."""
     app, dest = (Path(here, params[name]).resolve() for name in ("app", "dest"))
+    refuse_inside(app, dest)
     compare(dest, {})  # a folder that cannot be written is refused before anybody is asked
     parts = settings_of(params["parts"])
     facts = read_facts(Tree.of_folder(app), params["storefront"], app.name, params["backend_platform"], parts)

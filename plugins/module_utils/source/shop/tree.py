@@ -21,11 +21,12 @@ try:
     import yaml
 except ImportError:
     HAS_YAML = False
-    NOT_READABLE: tuple[type[Exception], ...] = (ValueError,)
+    NOT_READABLE: tuple[type[Exception], ...] = (ValueError, RecursionError)
 else:
     HAS_YAML = True
-    NOT_READABLE = (ValueError, yaml.YAMLError)
+    NOT_READABLE = (ValueError, RecursionError, yaml.YAMLError)
 
+LARGEST = 32 << 20  # bytes of a file that is read; the largest lockfiles have some megabytes
 LEFT_OUT = frozenset({".git", "node_modules", ".next", ".turbo"})
 
 
@@ -54,7 +55,7 @@ class Tree:
             folders[:] = [name for name in folders if name not in LEFT_OUT]
             # no broken links
             paths += [Path(here, name).relative_to(top).as_posix() for name in names if Path(here, name).is_file()]
-        return cls(frozenset(paths), lambda path: Path(top, path).read_text(encoding="utf-8", errors="replace"))
+        return cls(frozenset(paths), lambda path: _read(top, path))
 
     def __contains__(self, path: str) -> bool:
         return path in self.paths
@@ -105,6 +106,35 @@ class Tree:
                 f"{path} does not hold a {form} mapping at its top. Correct the file.", code="bad_file", file=path
             )
         return content
+
+
+def _read(top: Path, path: str) -> str:
+    """Return a file's text. Raises ConfigError for a link that leads out of the folder, and for a file that cannot be
+    read. Editors on Windows begin a file with a mark, which is left out.
+    """
+    file = Path(top, path)
+    if not file.resolve().is_relative_to(top.resolve()):
+        raise ConfigError(
+            f"{path} is a link that leads out of the shop's folder, so it is not read. Replace it by the file itself.",
+            code="bad_file",
+            file=path,
+        )
+    try:
+        size = file.stat().st_size
+        text = file.read_text(encoding="utf-8-sig", errors="replace") if size <= LARGEST else ""
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}. Give this account the right to read it.",
+            code="bad_file",
+            file=path,
+        ) from None
+    if size > LARGEST:
+        raise ConfigError(
+            f"{path} has {size >> 20} MB and is not read above {LARGEST >> 20}. Correct the file.",
+            code="bad_file",
+            file=path,
+        )
+    return text
 
 
 def join(folder: str, *names: str) -> str:

@@ -413,3 +413,60 @@ def test_a_token_of_an_account_needs_the_project(tmp_path: Path, monkeypatch: py
     assert result["asked"] == ["Railway (acme)"]
     text = (tmp_path / "ops/production/group_vars/storefronts/vars.yml").read_text()
     assert "backend_token_type: account" in text
+
+
+def test_a_project_inside_of_the_shop_is_refused(tmp_path: Path) -> None:
+    refused = write(tmp_path, dest=str(tmp_path / "shop/ops"))
+    assert refused["error"]["code"] == "inside_app"
+    assert f"such as {tmp_path / 'shop-ops'}" in refused["msg"]
+    assert not (tmp_path / "shop/ops").exists()
+
+
+def test_a_link_that_leads_out_of_the_shop_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path, check=True)
+    secret = tmp_path / "elsewhere.json"
+    secret.write_text('{"name": "a-secret"}')
+    linked = tmp_path / "shop/apps/frontend/vercel.json"
+    linked.symlink_to(secret)
+    refused = write(tmp_path, {})
+    assert "apps/frontend/vercel.json is a link that leads out of the shop's folder" in refused["msg"]
+    assert "a-secret" not in refused["msg"]
+    assert not (tmp_path / "ops").exists()
+    linked.unlink()
+    linked.symlink_to(tmp_path / "shop/apps/frontend/package.json")
+    assert write(tmp_path, {})["changed"], "a link within the shop is"
+
+
+def test_files_of_windows_say_the_same() -> None:
+    def marked(text: str) -> str:
+        return text.replace("\n", "\r\n")
+
+    plain = read_facts(Tree.of(TWO_APPS), folder="shop")
+    assert read_facts(Tree.of({path: marked(text) for path, text in TWO_APPS.items()}), folder="shop") == plain
+
+
+def test_the_mark_that_editors_of_windows_write_is_left_out(tmp_path: Path) -> None:
+    for path, text in TWO_APPS.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8-sig")
+    assert read_facts(Tree.of_folder(tmp_path), folder="shop") == read_facts(Tree.of(TWO_APPS), folder="shop")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("apps/frontend/vercel.json", "{,}", "apps/frontend/vercel.json is not valid JSON"),
+        ("apps/backend/railway.toml", "deploy = [", "apps/backend/railway.toml is not valid TOML"),
+        ("apps/frontend/package.json", "[" * 100_000, "apps/frontend/package.json is not valid JSON"),
+    ],
+)
+def test_a_file_that_is_broken_is_named(tmp_path: Path, file: str, text: str, words: str) -> None:
+    refused = write(tmp_path, {**TWO_APPS, file: text})
+    assert words in refused["msg"]
+    assert "Correct the file." in refused["msg"]
+    assert not (tmp_path / "ops").exists()
+
+
+@pytest.mark.parametrize(("name", "called"), [("all", "all-shop"), ("x" * 300, "x" * 63), ("Acme Shop!", "acme-shop")])
+def test_a_name_fits_ansible(name: str, called: str) -> None:
+    assert read_facts(Tree.of(SINGLE), name=name).name == called
