@@ -118,7 +118,8 @@ options:
         type: str
       columns:
         description:
-          - A rule for each column. C(keep) keeps it, C(null) empties it, C(hash) replaces it by a digest under O(key),
+          - >-
+            A rule for each column. C(keep) keeps it, C(null) empties it, C(hash) replaces it by a digest under O(key),
             C({fake: KIND}) by an invented value that depends on the original and O(key), C({set: VALUE}) by one value.
           - KIND is one of C(name), C(first_name), C(last_name), C(email), C(username), C(address), C(street), C(city),
             C(postcode), C(company), C(text) and C(phone).
