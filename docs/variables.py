@@ -27,7 +27,7 @@ SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
-LEVERS = ("scale", "restart")
+LEVERS = ("scale", "restart", "variables", "seed")
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
@@ -62,7 +62,10 @@ RUN = {
     "remedy": ("diagnose",),
     "migration": ("diagnose",),
     "scale": ("scale",),
-    "unit": ("diagnose", "logs", "restart"),
+    "unit": ("diagnose", "logs", "restart", "variables"),
+    **dict.fromkeys(("variable_values", "from_env", "unset", "compare_with", "variable_redeploy"), ("variables",)),
+    **dict.fromkeys(("seed_command", "seed_timeout"), ("seed",)),
+    **dict.fromkeys(("variable_environments", "variable_sensitive"), ("variables",)),
     **dict.fromkeys(
         ("since", "until", "level", "filter", "grep", "request", "limit", "follow", "log_source"), ("logs",)
     ),
@@ -87,7 +90,9 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "migrate": (("storefront", "database", "notify"), ALL),
     "restore": (("storefront", "database", "backend", "edge", "verify", "notify"), ALL),
     "maintenance": (("storefront", "backend", "edge", "verify", "notify"), ALL),
-    **{lever: (("storefront", "backend", "verify", "notify"), ALL) for lever in LEVERS},
+    **{lever: (("storefront", "backend", "verify", "notify"), ALL) for lever in ("scale", "restart")},
+    "seed": (("storefront", "database", "notify"), ALL),
+    "variables": (("storefront", "backend", "frontend", "verify", "notify"), ALL),
     "backup": (("storefront", "database"), ALL),
     "backups": (("storefront", "database"), ("store", "database")),
     "prove": (("storefront", "database"), ("store", "database")),
@@ -112,6 +117,8 @@ SHORT = {
     "notify": "Who is notified of a run",
     "desk": "The operator's pages",
 }
+WHOLE = ("pinned_variables", "environment_role")  # what several surfaces share
+LINE = 121  # characters of a line of Python, with its end
 INIT = "project"  # the role whose options are those of init.yml, which takes no inventory
 OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", INIT)
 # given by one task file to another
@@ -146,7 +153,7 @@ def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:
 def entry_of(name: str, role: str) -> str:
     if name in RUN:
         return "run"
-    return "storefront" if role in ("preflight", "release") or name == "pinned_variables" else role
+    return "storefront" if role in ("preflight", "release") or name in WHOLE else role
 
 
 def options() -> dict[str, dict[str, dict[str, Any]]]:
@@ -300,7 +307,10 @@ def _quoted(text: str) -> str:
 
 
 def _run(name: str, books: tuple[str, ...]) -> str:
-    return f'    "{name}": ({", ".join(map(_quoted, books))}),\n'
+    line = f'    "{name}": ({", ".join(map(_quoted, books))}),\n'
+    if len(line) <= LINE:
+        return line
+    return f'    "{name}": (\n{"".join(f"        {_quoted(book)},{chr(10)}" for book in books)}    ),\n'
 
 
 def _tuple(name: str, values: list[str]) -> str:

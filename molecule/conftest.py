@@ -40,6 +40,7 @@ RAILWAY_READS = {
     "buildLogs",
     "deploymentLogs",
     "variables",
+    "regions",
 }
 
 

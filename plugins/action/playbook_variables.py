@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ..module_utils.core.redact import redact
-from ..module_utils.release import options, paths
+from ..module_utils.release import options, paths, variable_changes
 from ..module_utils.release.head import release_of_head
 from ..module_utils.release.variable_names import OPTIONS, OWN
 
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
         unread = options.unread(given)
         result |= {
             "changed": False,
-            "problems": options.wrong(entries, given),
+            "problems": [*options.wrong(entries, given), *variable_changes.on_command_line(written())],
             "units": options.units(entries, values),
             "paths": found,
             "release": release,
@@ -108,6 +109,11 @@ class ActionModule(ActionBase):
         moved = options.moved(options.asked(values.get("surfaces")), bool(values.get("edge_zone")))
         only = self._task.args.get("only")
         return [surface for surface in moved if not only or surface in only]
+
+
+def written() -> list[str]:
+    """Return the extra variables that the command line itself holds, and no file."""
+    return [text for text in map(str, context.CLIARGS.get("extra_vars") or ()) if not text.startswith("@")]
 
 
 def argument_specs(playbook: str) -> options.Entries:

@@ -7,6 +7,7 @@ with the facts that YAML collected.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -34,9 +35,11 @@ from ..module_utils.release import (
     restores,
     rollout,
     scale,
+    seed,
     settling,
     target,
     units,
+    variable_changes,
     verification,
 )
 from ..module_utils.release.operator_pass import operator_pass
@@ -129,6 +132,10 @@ def deploy_phases(deploy: Mapping[str, Any]) -> list[str]:
 def maintenance_message(record: Mapping[str, Any], state: str, **seen: Any) -> str:
     tell = maintenance.started_message if state == maintenance.ON else maintenance.ended_message
     return tell(record, **seen)
+
+
+def variables_wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return variable_changes.wanted(asked, units, os.environ)
 
 
 def restart_wanted(unit: str, units: Sequence[Mapping[str, Any]], left: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,6 +238,17 @@ class FilterModule:
             "scale_wanted": scale.wanted,
             "scale_planned": scale.planned,
             "scale_message": scale.message,
+            "data_refused": seed.refused,
+            "seed_change": seed.change,
+            "seed_message": seed.message,
+            "listed": variable_changes.items,
+            "variables_wanted": variables_wanted,
+            "variables_by_unit": variable_changes.by_unit,
+            "variables_planned": variable_changes.planned,
+            "variables_listing": variable_changes.listing,
+            "variables_of_example": variable_changes.of_example,
+            "variables_compared": variable_changes.compared,
+            "variables_message": variable_changes.message,
             "restart_wanted": restart_wanted,
             "restart_problems": restart.problems,
             "restart_change": restart.change,

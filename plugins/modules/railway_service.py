@@ -292,8 +292,7 @@ previous_settings:
   type: dict
   sample: {"regions": {"us-west2": 1}}
 limit:
-  description: The plan of the project, and the most replicas of a service that it allows. These are null if they are not
-    known.
+  description: The plan of the project, and the most replicas of a service that it allows, null if that is unknown.
   returned: with O(state=scaled)
   type: dict
   sample: {"plan": "pro", "replicas": 42}

@@ -33,8 +33,8 @@ options:
     required: true
   kind:
     description:
-      - Kind of the run. V(scale), V(restart), V(variables), V(secrets), V(seed) and V(refresh) change what runs without a
-        release, and need O(change).
+      - Kind of the run. V(scale), V(restart), V(variables), V(secrets), V(seed) and V(refresh) change what runs
+        without a release, and need O(change).
     type: str
     choices: [deploy, rollback, restore, scale, restart, variables, secrets, seed, refresh]
     default: deploy

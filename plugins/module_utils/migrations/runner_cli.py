@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,13 @@ def deploy(prisma: Prisma, files: Path, url: str, waiter: Waiter) -> tuple[int, 
     """
     if not (files / "node_modules").exists():
         (files / "node_modules").symlink_to(prisma.modules.resolve())
+    return run_program([prisma.node, str(prisma.script), "migrate", "deploy"], files, url, waiter)
+
+
+def run_program(argv: Sequence[str], folder: Path, url: str, waiter: Waiter) -> tuple[int, str]:
+    """Run a program of the project in ``folder`` and return its exit code and the end of what it printed, without
+    secrets. The URL is in its environment only, as DATABASE_URL and DIRECT_URL.
+    """
     environment = {
         **os.environ,
         "DATABASE_URL": url,
@@ -125,19 +132,12 @@ def deploy(prisma: Prisma, files: Path, url: str, waiter: Waiter) -> tuple[int, 
         "NO_COLOR": "1",
     }
     with tempfile.TemporaryFile() as output:
-        process = spawn(
-            [prisma.node, str(prisma.script), "migrate", "deploy"],
-            cwd=files,
-            env=environment,
-            stdin=-3,
-            stdout=output,
-            stderr=output,
-        )
+        process = spawn(argv, cwd=folder, env=environment, stdin=-3, stdout=output, stderr=output)
         try:
             code = waiter.wait_for(
                 process.poll,
                 lambda code: (Outcome.PENDING, "running") if code is None else (Outcome.READY, "done"),
-                what="prisma migrate deploy",
+                what=" ".join(["prisma", *argv[2:]] if argv[0].endswith("node") else argv),
             )
         finally:
             kill(process)

@@ -41,6 +41,7 @@ def variables(facts: Facts, answers: Answers, wanted: Wanted, environment: str) 
     found: dict[str, Any] = {
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "environment_role": environment,
         "surfaces": surfaces(facts, answers),
         "source_path": wanted.source_path,
         "store": f"{wanted.store.rstrip('/') or f's3://FILL_IN_bucket/{facts.name}'}/{environment}",

@@ -18,8 +18,8 @@ Unit = Mapping[str, Any]
 
 
 def named(unit: Any, units: Sequence[Unit], others: Sequence[str] = ()) -> tuple[list[str], list[str]]:
-    """Return the names in the option ``unit``, a list or a text with commas, and what is wrong with them. ``others`` may
-    be named besides the units of the backend.
+    """Return the names in the option ``unit``, a list or a text with commas, and what is wrong with them.
+    ``others`` may be named besides the units of the backend.
     """
     given = unit.split(",") if isinstance(unit, str) else unit if isinstance(unit, Sequence) else [unit or ""]
     known = [*(str(one["name"]) for one in units), *others]
@@ -48,7 +48,7 @@ def wanted(unit: Any, units: Sequence[Unit], left: Mapping[str, Any], now: float
 
 def problems(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return why a unit cannot be restarted, from what the platform's module says in check mode."""
-    return [f"{one['unit']['name']}: {failure_message(one)}" for one in results if "deployment" not in one]
+    return [f"{one['backend_unit']['name']}: {failure_message(one)}" for one in results if "deployment" not in one]
 
 
 def change(wanted: Sequence[Unit]) -> dict[str, Any]:

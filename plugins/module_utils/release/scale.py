@@ -59,17 +59,18 @@ def _number(where: str, count: Any, *, least: int) -> Iterator[str]:
 
 def planned(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return {problems, before, after, lines} from what the platform's module says in check mode of each unit."""
-    failed = [f"{one['unit']['name']}: {failure_message(one)}" for one in results if "settings" not in one]
+    failed = [f"{one['backend_unit']['name']}: {failure_message(one)}" for one in results if "settings" not in one]
     fine = [one for one in results if "settings" in one]
-    before = {one["unit"]["name"]: one["previous_settings"]["regions"] for one in fine}
-    after = {one["unit"]["name"]: one["settings"]["regions"] for one in fine}
-    limits = {one["unit"]["name"]: one["limit"] for one in fine}
+    before = {one["backend_unit"]["name"]: one["previous_settings"]["regions"] for one in fine}
+    after = {one["backend_unit"]["name"]: one["settings"]["regions"] for one in fine}
+    limits = {one["backend_unit"]["name"]: one["limit"] for one in fine}
     return {
         "problems": failed,
         "before": before,
         "after": after,
         "lines": [f"{line(name, before[name], after[name])} ({_allowed(limits[name])})" for name in after],
-        "moves": any(one.get("changed") for one in fine),
+        # a deployment under way, which an earlier run has caused, is waited for
+        "moves": any(one["previous_settings"] != one["settings"] for one in fine),
     }
 
 

@@ -57,6 +57,7 @@ MODULES = {
     "cf_maintenance": "maintenance at the edge",
     "cf_purge": "purge the edge",
     "health_check": "verify the public site",
+    "database_seed": "seed the database",
     "lever_journal": "record what changes",
     "maintenance_record": "record the maintenance",
     "http_journey": "journeys",

@@ -49,7 +49,8 @@ def scaled(params: Mapping[str, Any], client: Railway) -> tuple[Shown, Shown, Ca
             )
         return made
 
-    before, then = ({"regions": regions} for regions in (settings.regions, after))
+    before: Shown = {"regions": settings.regions}
+    then: Shown = {"regions": after}
     if coming:
         before["in_progress"], then["in_progress"] = coming.id, None
     return before, then, change, {"limit": limit}

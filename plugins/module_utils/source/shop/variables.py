@@ -26,6 +26,11 @@ def example(tree: Tree, package: Package) -> dict[str, str]:
     }
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names in the text of a .env.example."""
+    return list(dict.fromkeys(name for name, *_values in LINE.findall(text)))
+
+
 def port_variable(variables: dict[str, str]) -> str:
     """Return the variable that holds a unit's port: PORT, unless the example names another one."""
     named = [name for name in variables if name.endswith("_PORT") and not NOT_ITS_OWN.search(name)]

@@ -26,7 +26,7 @@ def journal(tmp_path: Path):
     return run
 
 
-def test_after_a_rerun_the_journal_still_has_the_state_before_the_first_run(journal, tmp_path: Path) -> None:
+def test_a_rerun_keeps_the_state_before_the_first_run(journal, tmp_path: Path) -> None:
     first = journal("present", before=ONE, after=THREE, data={"step": "one"})
     assert (first["changed"], first["was"]) == (True, {})
     again = journal("present", before=THREE, after=FOUR, done=["api"])

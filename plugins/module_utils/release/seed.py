@@ -1,0 +1,48 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether seed.yml may run, and what it says. Example data never reaches production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ROLES = ("staging", "development")
+NAMES = ("production", "prod", "live")
+
+Counts = Mapping[str, int | None]
+
+
+def refused(role: Any, places: Sequence[str], what: str = "seed.yml") -> list[str]:
+    """Return why an environment must not get example or masked data. ``places`` are what the environment is called: its
+    host, its name in notifications.
+    """
+    allowed = " or ".join(ROLES)
+    if role not in ROLES:
+        given = f"is {role}" if role else "is not set"
+        return [
+            f"environment_role {given}, and {what} runs only where the inventory sets it to {allowed}. Choose the"
+            " inventory of such an environment with -i"
+        ]
+    named = next((place for place in places if str(place).lower() in NAMES), "")
+    if named:
+        return [
+            f"environment_role is {role}, but the environment is called {named}: one of them is wrong. {what} never"
+            " runs in production. Correct environment_role, or choose another inventory with -i"
+        ]
+    return []
+
+
+def change(before: Counts, after: Counts) -> dict[str, dict[str, int | None]]:
+    """Return the rows of each table before and after, of those whose number changed."""
+    moved = [table for table in {**before, **after} if before.get(table) != after.get(table)]
+    return {name: {table: rows.get(table) for table in moved} for name, rows in (("before", before), ("after", after))}
+
+
+def message(before: Counts, after: Counts, output: str) -> str:
+    moved = change(before, after)
+    lines = [f"{table} {moved['before'][table] or 0} -> {moved['after'][table] or 0} rows" for table in moved["after"]]
+    last = output.strip().splitlines()[-1:] if output.strip() else []
+    printed = f" It printed: {last[0]}" if last else ""
+    return f"{', '.join(lines) or 'No table has another number of rows'}.{printed}"
