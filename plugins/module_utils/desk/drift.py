@@ -69,6 +69,8 @@ def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: s
     if moved.get("to") == live["id"] and moved.get("type"):
         verb = "rolled back" if moved["type"] == "rollback" else "promoted"
         yield Drift(name, verb, f"{name} was {verb} from {was} to {serves}", moved.get("at"), exact=True)
+    elif by_us and _by_a_lever(live, then):
+        return
     elif by_us:
         created, recorded = moment(live.get("created_at")), moment(since)
         if created and recorded and created <= recorded:
@@ -76,6 +78,12 @@ def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: s
         yield Drift(name, "redeployed", f"{name} was deployed again ({serves})", live.get("created_at"), exact=True)
     else:
         yield Drift(name, "deployed", f"{name} was moved from {was} to {serves}", live.get("created_at"), exact=True)
+
+
+def _by_a_lever(live: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
+    """Whether scale.yml or variables.yml may have caused this deployment: it is not newer than their record."""
+    made, changed = moment(live.get("created_at")), moment(then.get("changed_at"))
+    return bool(made and changed and (made - changed).total_seconds() <= SLACK)
 
 
 def _scaled(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
@@ -93,13 +101,15 @@ def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since
             ("added", sorted(after.keys() - before.keys())),
             ("changed", sorted(key for key in before.keys() & after.keys() if before[key] != after[key])),
         )
-        for word, names in words:
+        for word, found in words:
+            names = [one for one in found if one not in then.get("held", [])]
             if names:
                 yield Drift(name, "variables", f"{name}: {', '.join(names)} {_was(names)} {word}", since)
         return
     began = moment(since)
     limit = began.timestamp() * 1000 + SLACK * 1000 if began else None
     late = [one for one in now.get("variables") or [] if limit and (one.get("at") or 0) > limit]
+    late = [one for one in late if one["name"] not in then.get("held", [])]
     for one in sorted(late, key=lambda item: item["at"]):
         at = datetime.fromtimestamp(one["at"] / 1000).astimezone().isoformat(timespec="seconds")
         yield Drift(name, "variables", f"{name}: {one['name']} was set", at, exact=True)

@@ -18,7 +18,23 @@ def live(records: Sequence[Record]) -> dict[str, Any] | None:
         return None
     state = state_after(records, last)
     state["units"] = {name: _with_digests(name, unit, records[last:]) for name, unit in state["units"].items()}
+    for record in reversed(records[:last]):
+        _apply(record, state["units"])
     return state
+
+
+def _apply(record: Record, units: dict[str, Any]) -> None:
+    """Take over what a lever has changed since: the replicas of a unit, and the variables that it has set (``held``).
+    Both redeploy the unit: a deployment until ``changed_at`` is theirs.
+    """
+    change = record.get("change") or {}
+    scaled = change.get("after", {}) if record["kind"] == "scale" else {}
+    names = change.get("names") or {}
+    for name in units.keys() & {*scaled, *names}:
+        unit = units[name] = {**units[name], "changed_at": record["finished_at"]}
+        unit["held"] = sorted({*unit.get("held", []), *names.get(name, [])})
+        if isinstance(scaled.get(name), Mapping):
+            unit["replicas"] = sum(scaled[name].values())
 
 
 def digests(record: Record, name: str) -> list[Mapping[str, Any]] | None:

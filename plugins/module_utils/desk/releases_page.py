@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.amounts import date, moment, number, size
+from ..release.levers import last_changes
 from .board import Entry
-from .gather import Facts
+from .gather import Facts, value
 from .page import ATTENTION, DOWN, LABEL, OK, Row, columns, page
 from .storefront import Params, command
 
@@ -35,8 +36,21 @@ def board_page(params: Params, facts: Facts, entries: Sequence[Entry], names: Se
         Row(f"{name}: {problem}", "" if at else "not asked", ATTENTION)
         for at, (name, problem) in enumerate(problems.items())
     ]
+    rows += _changes(facts)
     rows += [Row(text, "go back", command=True) for text in go]
     return {"report": report, **page(rows)}
+
+
+def _changes(facts: Facts) -> list[Row]:
+    """Return what operators changed beside the releases, the newest first."""
+    found = last_changes((value(facts, "ledger") or {}).get("records", []))[:SHOWN]
+    return [_below(at, "changed", _changed(one)) for at, one in enumerate(found)]
+
+
+def _changed(record: Mapping[str, Any]) -> str:
+    at = moment(record["finished_at"])
+    what = str(record.get("summary") or "").partition("\n")[0]
+    return f"{date(at) if at else ''} {record['kind']}, {record['outcome']}: {what}"
 
 
 def _verdict(entries: Sequence[Entry], able: Sequence[Entry]) -> str:
