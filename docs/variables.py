@@ -24,10 +24,11 @@ sys.path.insert(0, str(ROOT / "docs"))
 import awx
 
 SURFACES = ("database", "backend", "frontend", "edge")
-ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
+ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk", "refresh")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
 LEVERS = ("scale", "restart", "variables", "seed")
+REFRESHING = ("storefront", "database", "backend", "verify", "notify", "refresh")
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
@@ -39,7 +40,7 @@ RUN = {
     "approve_migration": ("deploy", "preflight", "migrate"),
     "accept_schema": ("deploy", "preflight", "migrate", "rollback"),
     "baseline_broken": ("deploy", "preflight", "rollback"),
-    "break_lease": ("deploy", "preflight", "migrate", "rollback", "restore", "maintenance", *LEVERS),
+    "break_lease": ("deploy", "preflight", "migrate", "rollback", "restore", "maintenance", *LEVERS, "refresh"),
     "backup": ("restore", "prove"),
     "backup_prefix": ("restore", "prove", "backups"),
     "approve_restore": ("restore",),
@@ -93,6 +94,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{lever: (("storefront", "backend", "verify", "notify"), ALL) for lever in ("scale", "restart")},
     "seed": (("storefront", "database", "notify"), ALL),
     "variables": (("storefront", "backend", "frontend", "verify", "notify"), ALL),
+    "refresh": (REFRESHING, REFRESHING),
     "backup": (("storefront", "database"), ALL),
     "backups": (("storefront", "database"), ("store", "database")),
     "prove": (("storefront", "database"), ("store", "database")),
@@ -116,11 +118,12 @@ SHORT = {
     "verify": "What the public must see",
     "notify": "Who is notified of a run",
     "desk": "The operator's pages",
+    "refresh": "Staging from production's backups, masked; needed by refresh.yml",
 }
 WHOLE = ("pinned_variables", "environment_role")  # what several surfaces share
 LINE = 121  # characters of a line of Python, with its end
 INIT = "project"  # the role whose options are those of init.yml, which takes no inventory
-OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", INIT)
+OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", "refresh", INIT)
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"

@@ -195,6 +195,10 @@ masked:
       description: Name of the masked backup in staging's store, below C(masked/).
       type: str
       sample: shop-20260202T090000.123Z-v1.1.0-masked-0f3a91c2d4e5
+    database:
+      description: Name of staging's database, which the masked backup is for.
+      type: str
+      sample: shop
     source:
       description: Name of production's backup.
       type: str
@@ -295,7 +299,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def client(params: dict[str, Any], runtime: Runtime) -> MaskedCopy:
-    return MaskedCopy(params, runtime)
+    return MaskedCopy(params, permit=runtime.permit, warn=runtime.warn, note=runtime.note, heartbeat=runtime.heartbeat)
 
 
 def plan(_params: dict[str, Any], copy: MaskedCopy) -> Plan:

@@ -20,6 +20,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.masking import 
 from ansible_collections.storefront.runbook.plugins.module_utils.masking.evidence import Evidence
 from ansible_collections.storefront.runbook.plugins.module_utils.masking.rules import read_rules, refuse
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import masked_copy
 from ansible_collections.storefront.runbook.plugins.modules import pg_masked_backup
 
 from sandbox.storefront import Sandbox
@@ -265,6 +266,7 @@ def test_rules_that_do_not_fit_are_refused(production: Shop, changed: dict[str, 
         ({"Order": {"columns": {**ORDER, "state": {"set": "lost"}}}}, 'invalid input value for enum state: "lost"'),
         ({"Order": {"columns": ORDER, "delete": "nothing = 1"}}, 'column "nothing" does not exist'),
         ({"customer": {"columns": CUSTOMER, "delete": "id = 2"}}, "could not be deleted"),
+        ({"Order": {"columns": ORDER, "delete": "note::int = 2"}}, "a value in the table does not fit it"),
     ],
 )
 def test_rules_that_the_copy_does_not_take_stop_it_and_leave_nothing(
@@ -306,6 +308,33 @@ def test_production_is_refused_as_the_target_however_its_address_is_written(stag
         "target_is_production",
         True,
     )
+
+
+def test_a_scratch_server_that_is_stagings_and_not_productions_is_refused(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([True, False])  # the sandbox has one server: scratch and staging are one, production is another
+    monkeypatch.setattr(masked_copy, "same_server", lambda *connections: next(answers))
+    refused = staging.mask()
+    assert (refused["error"]["code"], staging.production.family()) == ("outside_boundary", [])
+
+
+@pytest.fixture
+def photos(production: Shop) -> Iterator[str]:
+    """A proven backup with a large object, which is gone from database and store afterwards."""
+    production.database.sql("SELECT lo_from_bytea(0, 'photo'::bytea)")
+    production.back_up("photos", encryption="off")
+    production.prove(backup="photos", same_server=True)
+    yield "photos"
+    production.database.sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+    (production.folder / "backups" / "photos.json").unlink()
+
+
+def test_large_objects_need_a_decision_and_can_be_deleted(staging: Staging, photos: str) -> None:
+    assert "1 large objects have no rule" in staging.mask(backup=photos)["msg"]
+    done = staging.mask(backup=photos, large_objects="delete")
+    staging.load(done["masked"]["backup"])
+    assert staging.sql("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
 
 
 @pytest.mark.parametrize("step", ["CREATE TEMPORARY", "REFRESH MATERIALIZED", "!masked/", "!finished_at"])

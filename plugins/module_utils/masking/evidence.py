@@ -102,10 +102,10 @@ class Evidence:
             raise RunbookError(f"The copy is not masked: {what}; {NOT_MASKED}.", code="not_masked")
 
     def _replaced(self) -> Iterator[tuple[TablePlan, Column, Rule]]:
-        """Yield the columns whose values are replaced by others; what is null or set has one value only."""
+        """Yield the columns whose values go; what is set has one value only, which may be an original one too."""
         for plan in self.plans:
             for name, rule in plan.masked().items():
-                if rule.kind in ("hash", "fake"):
+                if rule.kind != "set":
                     yield plan, plan.table.columns[name], rule
 
     def _plant(self, plan: TablePlan, number: int) -> int:

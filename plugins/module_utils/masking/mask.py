@@ -20,6 +20,7 @@ from .quiet import foreign_keys_off, triggers_off
 from .rules import ALL, TableRules, refuse
 
 VIEWS = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY oid"
+DATA_EXCEPTION = "22"  # the class of such errors
 DELETE_OBJECTS = "SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata"
 
 
@@ -93,10 +94,17 @@ def _delete(connection: Any, plans: Sequence[TablePlan], keys: Sequence[ForeignK
         except RunbookError as error:
             raise ConfigError(
                 f"The rows of {name} that the rules delete ({plan.delete}) could not be deleted:"
-                f" {error.details['reason']}. Correct the condition, or delete the rows that refer to them as well.",
+                f" {_without_values(error)}. Correct the condition, or delete the rows that refer to them as well.",
                 code="bad_rules",
             ) from None
     return deleted
+
+
+def _without_values(error: RunbookError) -> str:
+    """Return what the server said. Of a data exception it shows the value, which is a customer's."""
+    if str(error.details.get("code")).startswith(DATA_EXCEPTION):
+        return "a value in the table does not fit it"
+    return str(error.details["reason"])
 
 
 def _children_first(plans: list[TablePlan], keys: Sequence[ForeignKey]) -> list[TablePlan]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What would act while rows are masked: triggers, rules and foreign keys are off for that time, and on again afterwards
-as they were. A trigger that writes an audit would record what is masked.
+as they were. A trigger that writes an audit would store the original values.
 """
 
 from __future__ import annotations

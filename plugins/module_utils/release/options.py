@@ -22,8 +22,10 @@ REMEDIES = {
     "app": "name the shop's checkout with -e app=../my-shop",
 }
 DATABASES = [name for name in OPTIONS if name.startswith("database_") and name.endswith("url")]
+DATABASES += ["refresh_database_url", "refresh_scratch_url"]
+STORES = ("store", "refresh_store")
 SCHEMES = {
-    "store": ("s3", "file"),
+    **dict.fromkeys(STORES, ("s3", "file")),
     "redis_url": ("redis", "rediss"),
     **dict.fromkeys(DATABASES, ("postgresql", "postgres")),
 }
@@ -181,7 +183,7 @@ def _value(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
 
 def _address(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
     """An address without its scheme would be taken for something else, and late."""
-    if not (name == "store" or name.endswith("_url")) or argument_spec.is_empty(value):
+    if not (name in STORES or name.endswith("_url")) or argument_spec.is_empty(value):
         return
     schemes = SCHEMES.get(name, WEB)
     scheme, separator, rest = str(value).strip().partition("://")

@@ -10,16 +10,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 from ..backup import request
 from ..backup.archive import choose_proven
 from ..backup.job import Job
 from ..backup.manifest import Manifest, folder, read_catalogue
-from ..core.errors import ConfigError, WaitTimeout
-from ..core.module import Runtime
+from ..core.errors import ConfigError, RunbookError, WaitTimeout
 from ..core.plan import Plan
 from ..core.wait import Waiter
 from ..masking.mask import mask, preview
@@ -27,6 +26,8 @@ from ..masking.rules import read_rules, refuse, refuse_bad_key
 from ..migrations import history
 from ..postgres.connection import connect, direct, parse_url
 from ..postgres.identity import refuse_same_address, refuse_same_database, same_server
+from ..release.lease_document import KEY as LEASE
+from ..store.base import Permit
 from ..store.open import open_store
 from . import proof as trial
 from .scratch_database import ScratchServer, drop_left, find_scratch_server, left_by_killed_runs
@@ -41,8 +42,17 @@ SHAPE = {"release": None, "format": None, "level": None, "verify": "checksum", "
 class MaskedCopy:
     """The two databases and the two stores. ``held`` is closed at the end. Raises ConfigError for bad options."""
 
-    def __init__(self, params: Mapping[str, Any], runtime: Runtime) -> None:
-        self.params, self.source, self.runtime = params, params["source"], runtime
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        permit: Permit | None,
+        warn: Callable[[str], None],
+        note: Callable[[str], None],
+        heartbeat: Callable[[], None],
+    ) -> None:
+        self.params, self.source = params, params["source"]
+        self.permit, self.warn, self.note = permit, warn, note
         self.rules = read_rules(params["rules"])
         refuse_bad_key(params["key"])
         trial.refuse_jobs(params["jobs"])
@@ -53,8 +63,8 @@ class MaskedCopy:
         self.held = ExitStack()
         self.close = self.held.close
         self.store = self.held.enter_context(closing(open_store(self.source, None)))
-        self.target = self.held.enter_context(closing(open_store(params, runtime.permit)))
-        self._waiter = Waiter(timeout=params["wait_timeout"], heartbeat=runtime.heartbeat)
+        self.target = self.held.enter_context(closing(open_store(params, permit)))
+        self._waiter = Waiter(timeout=params["wait_timeout"], heartbeat=heartbeat)
         self._began = self._waiter.clock()
 
     def heartbeat(self) -> None:
@@ -67,7 +77,7 @@ class MaskedCopy:
 
     def refuse_production(self) -> None:
         """Raise ConfigError where staging's database or store is production's, however the address is written."""
-        if self.store.describe() == self.target.describe() and self.params["store"] == self.source["store"]:
+        if self._same_store():
             raise ConfigError(
                 f"store is production's own, {self.store.describe()}: this is production's inventory. {NEVER}",
                 code="target_is_production",
@@ -83,6 +93,15 @@ class MaskedCopy:
                     code="target_is_production",
                 ) from None
             raise
+
+    def _same_store(self) -> bool:
+        """Whether both stores are one, also by two addresses: each lease has a token of its own."""
+        if self.store.describe() == self.target.describe():
+            return True
+        with suppress(RunbookError):  # who reads production's backups may not be allowed to read its lease
+            lease = self.store.get(LEASE)
+            return lease is not None and lease[0] == (self.target.get(LEASE) or (None,))[0]
+        return False
 
     def refuse_outside(self, place: ScratchServer) -> None:
         """Raise ConfigError for a scratch server that is staging's and not production's, since its copy is unmasked."""
@@ -114,15 +133,13 @@ class MaskedCopy:
         if applied and here == manifest.get("migrations"):
             refuse(preview(self.staging, self.rules, large_objects=self.params["large_objects"]))
         else:
-            self.runtime.warn(
+            self.warn(
                 "Staging has other migrations than the backup, so the rules are only checked once it is restored."
             )
 
     def plan(self) -> Plan:
         self.refuse_production()
-        manifest, proof = choose_proven(
-            self.store, self.params["backup"], self.prefix, self.production.name, self.runtime.warn
-        )
+        manifest, proof = choose_proven(self.store, self.params["backup"], self.prefix, self.production.name, self.warn)
         name = self.name(manifest)
         facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
         place = find_scratch_server(self.params, self.production, **facts, held=self.held, heartbeat=self.heartbeat)
@@ -130,7 +147,13 @@ class MaskedCopy:
         connection = self.held.enter_context(closing(connect(place.server)))
         left = left_by_killed_runs(connection, manifest["database"])
         known = name in read_catalogue(self.target, PREFIX).names
-        result = {"backup": name, "source": manifest["name"], "proven_at": proof["at"], "already": known}
+        result = {
+            "backup": name,
+            "database": self.staging.name,
+            "source": manifest["name"],
+            "proven_at": proof["at"],
+            "already": known,
+        }
         before = {"masked_backup": name if known else None, "scratch": left or None}
         if not known:
             self.check_rules_on_staging(manifest)
@@ -153,17 +176,16 @@ class MaskedCopy:
         }
         rules, large_objects = self.rules, self.params["large_objects"]
         with trial.restored(self.store, manifest, place, trial.announced(manifest, place), **options) as tried:
-            self.runtime.note(f"Masking the copy of {manifest['name']}")
+            self.note(f"Masking the copy of {manifest['name']}")
             done = mask(
                 tried.database, rules, self.params["key"], large_objects=large_objects, heartbeat=self.heartbeat
             )
-            self.runtime.note("Backing up the masked copy into staging's store")
+            self.note("Backing up the masked copy into staging's store")
             with closing(self._backup_job(name)) as job:
                 job.database = tried.database
                 job.plan().todo()
         return {**done, "unproven": tried.proof["unproven"]}
 
     def _backup_job(self, name: str) -> Job:
-        runtime = self.runtime
         given = {**self.params, **SHAPE, "name": name, "identity": None, "identity_file": None, "jobs": None}
-        return Job(given, permit=runtime.permit, warn=runtime.warn, note=runtime.note, heartbeat=self.heartbeat)
+        return Job(given, permit=self.permit, warn=self.warn, note=self.note, heartbeat=self.heartbeat)

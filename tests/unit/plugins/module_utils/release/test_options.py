@@ -45,6 +45,11 @@ WHOLE: dict[str, Any] = {
     "frontend_url": "https://shop.internal",
     "edge_token": SECRET,
     "edge_zone": "shop.internal",
+    "refresh_target": "staging",
+    "refresh_store": "s3://bucket/production",
+    "refresh_database_url": f"postgresql://refresh:{SECRET}@production.internal/shop",
+    "refresh_rules": [{"table": "Product", "keep": "all"}],
+    "refresh_key": SECRET * 2,
 }
 CHOSEN = {
     "release": "v1.1.0",

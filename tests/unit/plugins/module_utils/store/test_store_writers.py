@@ -43,7 +43,7 @@ WRITERS = {
     "modules/pg_backup_prune.py": {"runtime.permit"},
     "modules/pg_proof.py": {"runtime.permit"},
     # None is production's store, which is only read
-    "module_utils/restore/masked_copy.py": {"None", "runtime.permit"},  # of pg_masked_backup
+    "module_utils/restore/masked_copy.py": {"None", "permit"},  # pg_masked_backup hands over its runtime.permit
     "module_utils/restore/rehearsal_copy.py": {"permit"},  # prisma_rehearse hands over its runtime.permit
     "module_utils/store/open.py": {"before_write", "self._before_write"},  # opens it for the others
 }
