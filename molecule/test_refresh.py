@@ -27,7 +27,7 @@ EMAIL = {
     **dict.fromkeys(("id", "orderId", "kind", "subject", "status", "sentAt"), "keep"),
     "recipient": {"fake": "email"},
 }
-RULES = [
+RULES: list[dict[str, Any]] = [
     *({"table": table, "keep": "all"} for table in KEPT),
     {"table": "Order", "columns": dict.fromkeys(("id", "userId", "status", "totalCents", "createdAt"), "keep")},
     {"table": "User", "columns": USER},

@@ -111,6 +111,11 @@ def read(connection: Any) -> Catalogue:
     for oid, name, shown, base, modifier, *flags in query(connection, COLUMNS, [list(columns)]):
         limit = modifier - 4 if base in LIMITED and modifier > 4 else None
         columns[oid][name] = Column(name, shown, base, limit, *flags)
-    keys = [ForeignKey(*row[:5], tuple(row[5]), tuple(row[6])) for row in query(connection, FOREIGN_KEYS)]
+    keys = [
+        ForeignKey(name, on, definition, table, referred, tuple(mine), tuple(others))
+        for name, on, definition, table, referred, mine, others in query(connection, FOREIGN_KEYS)
+    ]
     ((large_objects,),) = query(connection, LARGE_OBJECTS)
-    return Catalogue([Table(*row, columns[row[0]]) for row in tables], keys, large_objects)
+    return Catalogue(
+        [Table(oid, schema, name, split, columns[oid]) for oid, schema, name, split in tables], keys, large_objects
+    )

@@ -82,16 +82,19 @@ class Evidence:
             table = table_name(plan.table)
             found = self._count(sql.SQL(FOUND).format(table=table, value=sql.Literal(self.mark)))
             self._refuse(found, f"a canary is still in {found} rows of {plan.table.describe()}")
-            for source, column, rule in self._replaced():
-                if rule.of in NAMING:
-                    searched = {"place": sql.Literal(_place(source, column)), "shortest": sql.Literal(NAMING_SHORTEST)}
-                    found = self._count(
-                        sql.SQL(NAMED).format(table=table, limit=sql.Literal(NAMING_SAMPLE), **searched)
-                    )
-                    whose = (
-                        f"original values of {_place(source, column)} are in {found} rows of {plan.table.describe()}"
-                    )
-                    self._refuse(found, f"{whose}: mask the column that holds them there, too")
+            self._check_names(plan)
+
+    def _check_names(self, plan: TablePlan) -> None:
+        """Raise RunbookError where a row of a table has a sampled value that names a person."""
+        limits: dict[str, Any] = {"limit": sql.Literal(NAMING_SAMPLE), "shortest": sql.Literal(NAMING_SHORTEST)}
+        for source, column, rule in self._replaced():
+            if rule.of not in NAMING:
+                continue
+            place = _place(source, column)
+            named = sql.SQL(NAMED).format(table=table_name(plan.table), place=sql.Literal(place), **limits)
+            found = self._count(named)
+            what = f"original values of {place} are in {found} rows of {plan.table.describe()}"
+            self._refuse(found, f"{what}: mask the column that holds them there, too")
 
     def _count(self, statement: Any) -> int:
         ((count,),) = query(self.connection, statement)
