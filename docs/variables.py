@@ -126,6 +126,7 @@ INIT = "project"  # the role whose options are those of init.yml, which takes no
 OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", "refresh", INIT)
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
+WIDTH = 121  # of a line of Python, with its end; a longer one is split as ruff does it
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
 
 
