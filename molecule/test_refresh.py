@@ -50,6 +50,9 @@ class Production:
             **{f"store_{key}": value for key, value in self.state["s3"].items()},
             "store": f"{shop.at['store']}-of-production",
         }
+        self.back_up()
+
+    def back_up(self) -> None:
         given = {"database_url": self.url, "postgres_bin": self.state["postgres"]["bin"], **self.store}
         for module, options in ((pg_backup, {"encryption": "off"}), (pg_proof, {"same_server": True})):
             done = run_module(module, {**given, **options})
@@ -152,8 +155,7 @@ def test_production_is_refused_and_so_is_a_column_that_no_rule_names(shop, produ
         assert (refused.rc, "Nothing was changed" in refused.text) == (2, True), refused.stdout
         assert problem in refused.text
     production.sql('ALTER TABLE "User" ADD COLUMN phone text')
-    run_module(pg_backup, {"database_url": production.url, "encryption": "off", **production.store})
-    run_module(pg_proof, {"database_url": production.url, "same_server": True, **production.store})
+    production.back_up()
     refused = shop.play("refresh.yml", **production.options())
     assert "no rule names public.User.phone" in refused.text
     assert (emails(production), production.scratch(), shop.writes()) == (before, [], [])

@@ -299,7 +299,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def client(params: dict[str, Any], runtime: Runtime) -> MaskedCopy:
-    return MaskedCopy(params, permit=runtime.permit, warn=runtime.warn, note=runtime.note, heartbeat=runtime.heartbeat)
+    return MaskedCopy(params, permit=runtime.permit, warn=runtime.warn, heartbeat=runtime.heartbeat)
 
 
 def plan(_params: dict[str, Any], copy: MaskedCopy) -> Plan:

@@ -87,8 +87,11 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def blocked(kind: str, journal: Mapping[str, Any]) -> list[str]:
-    """Return why a lever must not move: an unfinished deploy or rollback would put back what it changes."""
-    if kind not in KINDS or not journal:
+    """Return why a lever must not move: an unfinished deploy or rollback would put back what it changes.
+
+    A lever that was killed leaves its progress in the lease's journal, and nothing to put back.
+    """
+    if kind not in KINDS or not (journal.get("kind") or journal.get("release") or journal.get("snapshot")):
         return []
     what = f"{journal.get('kind') or 'deploy'} of {journal.get('release') or 'a release'}"
     return [

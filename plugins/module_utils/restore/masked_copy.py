@@ -20,6 +20,7 @@ from ..backup.job import Job
 from ..backup.manifest import Manifest, folder, read_catalogue
 from ..core.errors import ConfigError, RunbookError, WaitTimeout
 from ..core.plan import Plan
+from ..core.progress import report
 from ..core.wait import Waiter
 from ..masking.mask import mask, preview
 from ..masking.rules import read_rules, refuse, refuse_bad_key
@@ -48,11 +49,10 @@ class MaskedCopy:
         *,
         permit: Permit | None,
         warn: Callable[[str], None],
-        note: Callable[[str], None],
         heartbeat: Callable[[], None],
     ) -> None:
         self.params, self.source = params, params["source"]
-        self.permit, self.warn, self.note = permit, warn, note
+        self.permit, self.warn = permit, warn
         self.rules = read_rules(params["rules"])
         refuse_bad_key(params["key"])
         trial.refuse_jobs(params["jobs"])
@@ -176,11 +176,11 @@ class MaskedCopy:
         }
         rules, large_objects = self.rules, self.params["large_objects"]
         with trial.restored(self.store, manifest, place, trial.announced(manifest, place), **options) as tried:
-            self.note(f"Masking the copy of {manifest['name']}")
+            report(f"Masking the copy of {manifest['name']}")
             done = mask(
                 tried.database, rules, self.params["key"], large_objects=large_objects, heartbeat=self.heartbeat
             )
-            self.note("Backing up the masked copy into staging's store")
+            report("Backing up the masked copy into staging's store")
             with closing(self._backup_job(name)) as job:
                 job.database = tried.database
                 job.plan().todo()
@@ -188,4 +188,4 @@ class MaskedCopy:
 
     def _backup_job(self, name: str) -> Job:
         given = {**self.params, **SHAPE, "name": name, "identity": None, "identity_file": None, "jobs": None}
-        return Job(given, permit=self.permit, warn=self.warn, note=self.note, heartbeat=self.heartbeat)
+        return Job(given, permit=self.permit, warn=self.warn, note=report, heartbeat=self.heartbeat)
