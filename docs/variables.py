@@ -75,6 +75,7 @@ RUN = {
     "output_path": PAGES,
     "fail_on": PAGES,
     "verify": ("verify",),
+    **dict.fromkeys(("decide", "decide_reason"), ("watch",)),
     "dest": ("init",),
     "app": ("init",),
     "parts": ("init",),
@@ -103,6 +104,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{page: ((*ALL, "desk"), ()) for page in PAGES},
     "approve": (("storefront",), ("store", "source_path")),  # who approves has no key of the database
     "verify": (("storefront", *SURFACES, "verify", "notify"), ("store",)),
+    "watch": (("storefront", *SURFACES, "verify", "notify"), ("store", "verify_watch")),
     "init": ((), ()),
     "figures": (("storefront", "notify"), ("store",)),
 }
@@ -126,7 +128,6 @@ INIT = "project"  # the role whose options are those of init.yml, which takes no
 OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", "refresh", INIT)
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
-WIDTH = 121  # of a line of Python, with its end; a longer one is split as ruff does it
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
 
 

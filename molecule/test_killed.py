@@ -59,6 +59,8 @@ AFTER = {
 UNKILLED = {
     "edge.hold": "has a scenario of its own: test_maintenance.py",
     "edge.unhold": "does what edge.hold does",
+    "verify.baseline": "only reads, and writes what it measured at its end",
+    "verify.watch": "has scenarios of its own: test_watch.py",
     "preflight.staged": "only reads, and saves evidence as preflight does",
     "preflight.after": "does what preflight.staged does",
     "begin": "writes nothing of the shop",

@@ -24,7 +24,7 @@ FLOORS = (
     ("core",),
     ("source", "site", "store", "postgres", "redis"),
     ("platforms", "migrations", "release", "masking"),
-    ("backup", "project"),
+    ("backup", "project", "watch"),
     ("checks",),
     ("restore", "desk"),
 )

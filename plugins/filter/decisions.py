@@ -41,6 +41,8 @@ from ..module_utils.release import (
     units,
     variable_changes,
     verification,
+    watch_settings,
+    watch_sites,
 )
 from ..module_utils.release.operator_pass import operator_pass
 from ..module_utils.release.results import failure_message
@@ -309,4 +311,8 @@ class FilterModule:
             "verify_steps": verification.steps,
             "verify_steps_problem": verification.steps_problem,
             "verify_verdict": verification.verdict,
+            "watch_is_on": watch_settings.is_on,
+            "watch_release_of": watch_sites.release_of,
+            "watch_sites": watch_sites.sites,
+            "watch_subject": watch_sites.last_release,
         }

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import argument_spec, placeholders, receivers, spelling
+from . import argument_spec, placeholders, receivers, spelling, watch_settings
 from .spelling import strangers, suggestion
 from .variable_names import OPTIONS, OWN, RUN
 
@@ -104,6 +104,7 @@ def wrong(entries: Entries, given: Given) -> list[str]:
         *_companions(specs, given),
         *receivers.wrong(specs, given.values),
         *_units(given),
+        *_watch(specs, given),
         *_of_the_run(given),
         *_other_playbooks(given),
     ]
@@ -226,6 +227,14 @@ def _units(given: Given) -> Iterator[str]:
             "backend_units: a unit must not be named frontend, which is Vercel's deployment in snapshots and records."
             " Choose another name"
         )
+
+
+def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
+    """The values of the watch, once the argument spec has nothing against their names and types."""
+    watch = given.values.get("verify_watch")
+    spec = specs.get("verify_watch")
+    if spec and isinstance(watch, Mapping) and not list(argument_spec.wrong("verify_watch", spec, watch)):
+        yield from watch_settings.problems(watch)
 
 
 def _of_the_run(given: Given) -> Iterator[str]:

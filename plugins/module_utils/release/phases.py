@@ -14,6 +14,7 @@ class Deploy:
     """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an
     unfinished deploy left the shop in maintenance, ``edge`` whether the edge can hold it, and ``maintained`` whether
     maintenance.yml holds it, which alone ends that. ``due`` are the points at which checks of the checklist are due.
+    ``watched`` is whether the release is compared with the old one for a while.
     """
 
     surfaces: Sequence[str]
@@ -24,6 +25,7 @@ class Deploy:
     edge: bool = False
     maintained: bool = False
     due: Sequence[str] = ()
+    watched: bool = False
 
     def moves(self, surface: str) -> bool:
         return surface in self.surfaces
@@ -42,6 +44,7 @@ class Deploy:
 # Each phase is a role and its verb. A deploy takes the phases in this order; the condition decides whether it takes
 # one.
 ORDER: dict[str, Callable[[Deploy], bool]] = {
+    "verify.baseline": lambda deploy: deploy.watched,
     "frontend.begin": lambda deploy: deploy.builds_first and deploy.moves("frontend"),
     "database.backup": lambda deploy: deploy.moves("database"),
     "database.prove": lambda deploy: deploy.moves("database"),
@@ -60,6 +63,7 @@ ORDER: dict[str, Callable[[Deploy], bool]] = {
     "frontend.promote": lambda deploy: deploy.moves("frontend"),
     "edge.purge": lambda deploy: deploy.moves("edge"),
     "verify.public": lambda deploy: True,
+    "verify.watch": lambda deploy: deploy.watched,
     "preflight.after": lambda deploy: "after" in deploy.due,
     "release.record": lambda deploy: True,
 }

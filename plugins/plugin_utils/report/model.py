@@ -15,7 +15,7 @@ from ..screen import labels
 from ..screen.amounts import date, duration, moment, size
 from ..screen.history import History
 from ..screen.text import clean
-from . import timeline
+from . import plots, timeline
 
 Facts = Mapping[str, Any]
 LOG_LINES, LOGS = 200, 5  # lines of the end of one log, and logs
@@ -60,6 +60,7 @@ VERIFIED = {
 }
 VERIFIED_TONES = {"passed": "good", "failed": "bad"}
 ANSWERS = {"passed": "good", "attested": "good", "failed": "bad", "could_not_be_asked": "bad", "waived": "attention"}
+WATCHED = {"good": "good", "bad": "bad"}
 PROBES = {"healthy": "good", "probe_blocked": "attention"}
 
 
@@ -104,6 +105,7 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
         "change": _change(_map(given.get("change"))),
         "probes": _probes(_map(given.get("probes"))),
         "verified": _verified(_map(given.get("verified"))),
+        "watch": _watch(_map(given.get("watch"))),
         "back": _back(given, report, kind),
         "failure": given.get("failure", ""),
         "notes": [str(note) for note in _list(report.get("notes"))],
@@ -251,6 +253,22 @@ def _verified(results: Facts) -> list[dict[str, str]]:
         }
         for name, ended in results.items()
     ]
+
+
+def _watch(watched: Facts) -> dict[str, Any]:
+    """Return what the watch of the release compared, with its plots; empty where nothing was watched."""
+    comparisons = _maps(watched.get("comparisons"))
+    if not comparisons:
+        return {}
+    verdict = str(watched.get("verdict", ""))
+    return {
+        "verdict": verdict,
+        "tone": WATCHED.get(verdict, "attention"),
+        "seconds": duration(watched.get("seconds")),
+        "rows": [{**one, "tone": WATCHED.get(str(one.get("verdict")), "attention")} for one in comparisons],
+        "notes": [str(note) for note in _list(watched.get("notes"))],
+        "plots": plots.of_watch(_list(watched.get("points")), duration(watched.get("seconds"))),
+    }
 
 
 def _probe(check: Facts) -> dict[str, Any]:

@@ -30,6 +30,7 @@ SECTIONS = {
     "restore": ("restore", "Restored database"),
     "change": ("change", "What was changed"),
     "probes": ("probes", "Probes"),
+    "watch": ("watch", "Watch"),
     "verified": ("verified", "Verified"),
     "logs": ("log-1", "Log"),
     "evidence": ("evidence", "Evidence"),

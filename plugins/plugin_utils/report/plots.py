@@ -28,6 +28,23 @@ def of_weeks(weeks: Sequence[Week]) -> list[dict[str, Any]]:
     return found
 
 
+def of_watch(points: Sequence[Any], ends: str) -> list[dict[str, Any]]:
+    """Return the plots of a watch, each with the new release and, dashed, the old one beside it. A point is
+    (milliseconds, failures) of the new release and of the old one.
+    """
+    whole = [point for point in points if isinstance(point, (list, tuple)) and len(point) == 4]
+    if len(whole) < 2:
+        return []
+    found = []
+    for column, title, words in ((0, "Median of the good answers", _milliseconds), (1, "Answers that failed", _count)):
+        new = [(ends if number == len(whole) - 1 else "0 s", point[column]) for number, point in enumerate(whole)]
+        old = [point[column + 2] for point in whole]
+        beside = old if any(value is not None for value in old) else ()
+        key = "The dashed line is the old release at the same time." if beside else ""
+        found.append(line(title, new, words, beside=beside, key=key))
+    return found
+
+
 def line(
     title: str,
     points: Sequence[tuple[str, float | None]],
@@ -90,6 +107,14 @@ def _path(values: Sequence[float | None], most: float) -> str:
         if value is not None
     ]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f} ms"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}"
 
 
 def _long(seconds: float) -> str:

@@ -158,6 +158,16 @@ def _performance(event: Event, check: bool) -> str:
     return f"{limits}, p95 of the slowest {slowest:g} ms"
 
 
+def _watch(event: Event, check: bool) -> str:
+    rows = event.get("comparisons")
+    if rows is None:
+        return str(event.get("summary") or "").splitlines()[0]
+    errors = [f"{row['what']} {row['new']} failed, old {row['old']}" for row in rows if row["measure"] == "errors"]
+    ways = {row["against"] for row in rows}
+    how = f", compared {ways.pop()}" if len(ways) == 1 else ""
+    return f"{event.get('verdict')} after {duration(event.get('seconds'))}{how}: {'; '.join(errors[:2])}"
+
+
 def _record(event: Event, check: bool) -> str:
     return "would be written to the ledger" if check else f"record {event.get('record', 'id')}"
 
@@ -263,6 +273,7 @@ MODULES: dict[str, Describe] = {
     "http_journey": _journeys,
     "page_check": _pages,
     "performance_check": _performance,
+    "watch_release": _watch,
     "release_record": _record,
     "pg_backup_prune": _prune,
     "pg_backup_info": _catalogue,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ RELEASE = {
     "url?": str,
     "ref?": str,
 }
+PROJECT = {"id": str, "slug": str}
 QUANTITY = "sum(quantity)"
 STATS = {"groups": [{"totals": {f"{QUANTITY}?": int}}]}
 ISSUE = {"id": str, "title": str, "count": str, "firstSeen": (str, None), "permalink": str}
@@ -99,19 +100,26 @@ class Sentry:
 
     def find_deploy(self, version: str, environment: str, name: str | None) -> dict[str, Any] | None:
         """Return the newest deploy of a release to an environment; with a name, the newest of this name."""
-        path, params = f"{_path(version)}deploys/", dict[str, str]()
+        for deploy in self._listed(f"{_path(version)}deploys/", DEPLOY):
+            if deploy.get("environment") == environment and name in (None, deploy.get("name")):
+                return deploy
+        return None
+
+    def projects(self) -> dict[str, str]:
+        """Return the ids of the organization's projects by their slugs."""
+        return {project["slug"]: project["id"] for project in self._listed("/projects/", PROJECT)}
+
+    def _listed(self, path: str, item: Shape) -> Iterator[Any]:
+        """Yield what a list has, page by page."""
+        params: dict[str, str] = {}
+        where = self._of_organization(path)
         for _unused in range(PAGES):
-            answer = self._api.request("GET", self._of_organization(path), params=params)
-            for deploy in self._api.decode(
-                f"GET {self._of_organization(path)}", answer.content, [DEPLOY], answer.status_code
-            ):
-                if deploy.get("environment") == environment and name in (None, deploy.get("name")):
-                    return deploy
+            answer = self._api.request("GET", where, params=params)
+            yield from self._api.decode(f"GET {where}", answer.content, [item], answer.status_code)
             further = re.search(r'rel="next"; results="true"; cursor="([^"]+)"', answer.headers.get("link", ""))
             if not further:
                 break
             params = {"cursor": further[1]}
-        return None
 
     def create_deploy(self, version: str, deploy: dict[str, Any]) -> dict[str, Any]:
         """Record a deploy. When the answer is lost, look for the deploy before failing: a retry would

@@ -46,7 +46,7 @@ TREATMENTS = {
     **dict.fromkeys(
         ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
     ),
-    **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
+    **dict.fromkeys(("checks.url", "sites.url", "sites.old_url", "base_url", "cors_url", "rate_limit_url"), "probe"),
     **dict.fromkeys(
         (
             *("redis_info:url", "redis_flush:url", "redis.url", "database.url", "database.direct_url"),

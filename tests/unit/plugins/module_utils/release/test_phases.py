@@ -27,6 +27,10 @@ DATABASE = ["database.backup", "database.prove", "database.rehearse", "database.
     ("deploy", "expected"),
     [
         ({"surfaces": ["frontend"]}, [*FRONTEND, *END]),
+        (
+            {"surfaces": ["frontend"], "watched": True},
+            ["verify.baseline", *FRONTEND, "verify.public", "verify.watch", "release.record"],
+        ),
         ({"surfaces": ["frontend", "edge"]}, [*FRONTEND, "edge.purge", *END]),
         ({"surfaces": ["frontend"], "builds_first": True}, ["frontend.begin", *FRONTEND, *END]),
         ({"surfaces": ["backend"], "builds_first": True}, [*BACKEND, *END]),
@@ -53,7 +57,7 @@ def test_a_deploy_takes_the_phases_of_what_it_moves(deploy: dict[str, Any], expe
 
 def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
     assert of_deploy(
-        Deploy(surfaces=ALL, maintenance=True, builds_first=True, edge=True, due=["staged", "after"])
+        Deploy(surfaces=ALL, maintenance=True, builds_first=True, edge=True, due=["staged", "after"], watched=True)
     ) == list(ORDER)
 
 

@@ -34,6 +34,7 @@ WRITERS = {
     "modules/release_approval.py": {"runtime.permit"},  # one object for each approval
     "modules/release_approvals.py": {"runtime.permit"},  # the request for them
     # the turn of a verification, which needs no lease: it changes nothing that a deploy does
+    "modules/watch_release.py": {"runtime.permit"},  # the state of the watch, and a decision about it
     "modules/verify_turn.py": {"None if runtime.check_mode else unguarded"},
     "module_utils/release/lease.py": {"unguarded"},  # the lease itself
     "modules/deploy_lease.py": {"None if runtime.check_mode else unguarded"},  # takes it and gives it back

@@ -83,6 +83,23 @@ def failed_deploy(**differs: Any) -> dict[str, Any]:
             "back": {"checks": [{"name": "API", "outcome": "unhealthy", "reasons": [EVIL]}]},
         },
         "verified": {"uat": {"state": "failed", "summary": f"checkout answered {EVIL}"}},
+        "watch": {
+            "verdict": "bad",
+            "seconds": 600.0,
+            "comparisons": [
+                {
+                    "what": "frontend",
+                    "measure": "errors",
+                    "against": "at the same time",
+                    "old": "0 of 120",
+                    "new": "14 of 120",
+                    "verdict": "bad",
+                    "text": f"frontend: 14 of 120 of the new release failed: {EVIL}",
+                }
+            ],
+            "notes": [],
+            "points": [[12, 0, 11, 0], [14, 2, 11, 0], [None, 9, 12, 0]],
+        },
         "not_back": [],
         "failure": "backend.release: no replica became healthy",
         "logs": [{"title": "api", "text": "first\n" + "line\n" * 500 + f"\x1b[31m{EVIL}\x1b[0m last"}],

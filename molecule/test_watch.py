@@ -1,0 +1,70 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A release that is watched after its deploy: a bad one is put back, and a killed watch goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from molecule.test_broken_phases import fault
+from molecule.test_killed import until
+
+OLD, NEW = "v1.0.0", "v1.1.0"
+STATE = "watch/state.json"
+
+
+def state(shop) -> dict:
+    found = shop.objects(STATE)
+    return json.loads(found[STATE]) if found else {}
+
+
+def test_a_release_with_more_errors_is_put_back_while_customers_watch(shop):
+    errors = fault("Begin verify.watch", "edge", "request", "status", status=500, host="backend", release=NEW)
+    watch = {"bake": "2 s", "before": "2 s", "interval": "0.1 s", "errors": "5 %"}
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, at=[errors])
+    assert played.rc == 2
+    assert "ROLLED BACK" in played.message
+    assert "The watch of v1.1.0 is bad" in played.text
+    assert "with the time before" in played.text
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
+
+
+def test_a_killed_watch_goes_on_and_the_live_release_can_be_watched_again(shop):
+    watch = {"bake": "6 s", "before": "1 s", "interval": "0.2 s", "traffic": 5, "errors": "20 %", "latency": "2 s"}
+    chosen = {"release": NEW, "surfaces": ["frontend"], "verify_watch": watch}
+    running = shop.begin("deploy.yml", **chosen)
+    until(lambda: state(shop).get("release") == NEW and state(shop).get("done", 0) >= 3, "the watch began")
+    running.send(signal.SIGKILL)
+    running.end()
+    done = state(shop)["done"]
+    assert done < 30
+    shop.sandbox.cloud("DELETE", "/requests")
+    played = shop.play("deploy.yml", break_lease="the controller is gone", **chosen)
+    assert played.rc == 0, played.stdout
+    assert (state(shop)["verdict"], state(shop)["done"]) == ("good", 30)
+    watched = next(result for name, result in played.tasks if "comparisons" in result)
+    assert {row["against"] for row in watched["comparisons"] if row["what"] == "frontend"} == {"at the same time"}
+    again = shop.play("watch.yml", verify_watch=watch)
+    assert again.rc == 0, again.stdout
+    assert f"The watch of {NEW} is good" in again.text
+    nothing = shop.play("watch.yml", decide="continue", decide_reason="seen", verify_watch=watch)
+    assert nothing.rc == 2
+    assert "No watch waits for a decision" in nothing.text
+
+
+def test_a_wrong_watch_is_refused_before_anything_changes(shop):
+    for watch, text in (
+        ({"bake": 600}, "verify_watch.bake is 600, which has no unit"),
+        ({"bake": "10 min", "inconclusve": "hold"}, "did you mean inconclusive"),
+        ({"bake": "10 min", "inconclusive": "wait"}, "must be one of hold, extend, continue"),
+        ({"bake": "10 min", "journey": "browsing"}, "verify_journeys has no such name"),
+    ):
+        played = shop.play("deploy.yml", release=NEW, verify_watch=watch)
+        assert played.rc == 2
+        assert "Nothing was changed" in played.text
+        assert text in played.text, played.text
+    assert shop.writes() == []
