@@ -231,6 +231,9 @@ def _units(given: Given) -> Iterator[str]:
 
 def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
     """The values of the watch, once the argument spec has nothing against their names and types."""
+    if given.playbook == "watch" and is_set(given, "decide") != is_set(given, "decide_reason"):
+        missing, why = ("decide_reason", "why") if is_set(given, "decide") else ("decide", "continue or put_back")
+        yield f"{missing} is missing, as a decision and its reason go together: say {why} with -e {missing}=…"
     watch = given.values.get("verify_watch")
     spec = specs.get("verify_watch")
     if spec and isinstance(watch, Mapping) and not list(argument_spec.wrong("verify_watch", spec, watch)):

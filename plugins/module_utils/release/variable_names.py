@@ -83,6 +83,8 @@ OPTIONS = (
     "database_statement_timeout",
     "database_url",
     "database_verify_timeout",
+    "decide",
+    "decide_reason",
     "desk_timeout",
     "dest",
     "edge_account",
@@ -241,6 +243,7 @@ OPTIONS = (
     "verify_test_customers",
     "verify_turn_ttl",
     "verify_wait_timeout",
+    "verify_watch",
     "waive",
     "waive_reason",
 )
@@ -463,6 +466,7 @@ OWN = (
     "verify_caller",
     "verify_change",
     "verify_chosen",
+    "verify_decided",
     "verify_failure",
     "verify_healthy_before",
     "verify_last",
@@ -478,6 +482,9 @@ OWN = (
     "verify_staged",
     "verify_state",
     "verify_turn",
+    "verify_watch_sentry",
+    "verify_watch_subject",
+    "verify_watched",
     "verify_wrong",
 )
 # What is chosen for one run, and by which playbooks it is read.
@@ -551,6 +558,8 @@ RUN = {
     "output_path": ("status", "releases", "diagnose", "logs", "redis"),
     "fail_on": ("status", "releases", "diagnose", "logs", "redis"),
     "verify": ("verify",),
+    "decide": ("watch",),
+    "decide_reason": ("watch",),
     "dest": ("init",),
     "app": ("init",),
     "parts": ("init",),

@@ -460,3 +460,25 @@ def test_a_variable_of_the_command_line_that_nothing_reads_is_named() -> None:
         "deploy", [], WHOLE, read=("mine",), commanded=("version", "mine", "release", "verify_passess", "ansible_user")
     )
     assert options.unread(given) == ["version"]
+
+
+@pytest.mark.parametrize(
+    ("watch", "text"),
+    [
+        ("10 min", "verify_watch must be a mapping"),
+        ({"bake": 600}, "verify_watch.bake is 600, which has no unit"),
+        ({"bake": "10 min", "inconclusve": "hold"}, "did you mean inconclusive"),
+        ({"bake": "10 min", "inconclusive": "wait"}, "must be one of hold, extend, continue"),
+        ({"bake": "10 min", "traffic": "many"}, "verify_watch.traffic must be a whole number"),
+        ({"errors": "1 %"}, "verify_watch.bake is missing"),
+    ],
+)
+def test_a_wrong_watch_is_refused(watch: Any, text: str) -> None:
+    assert [problem for problem in wrong("deploy", {**WHOLE, "verify_watch": watch}) if text in problem]
+
+
+def test_a_decision_about_a_watch_needs_its_reason() -> None:
+    watch = {**WHOLE, "verify_watch": {"bake": "10 min"}}
+    assert wrong("watch", {**watch, "decide": "continue", "decide_reason": "seen by hand"}) == []
+    assert "decide_reason is missing" in " ".join(wrong("watch", {**watch, "decide": "continue"}))
+    assert "decide is missing" in " ".join(wrong("watch", {**watch, "decide_reason": "seen by hand"}))
