@@ -53,7 +53,7 @@ def shown(facts=None) -> Page:
 
 def test_hostile_text_is_shown_and_does_nothing():
     page = shown()
-    assert page.text.count(EVIL) == 6, "the message, a note, an answer, a probe's reason, a journey and the log"
+    assert page.text.count(EVIL) == 7, "the message, a note, an answer, a probe, the watch, a journey and the log"
     assert not {"script", "img", "iframe", "object", "link"} & set(page.tags)
     assert page.handlers == []
     assert not [link for link in page.links if not re.match(r"#|https://|index\.html$", link)]
@@ -267,3 +267,26 @@ def test_a_plot_has_a_bar_for_what_failed_and_words_for_a_reader():
     assert plot["words"] == "4 in 2 weeks, 1 of them failed, at most 4 in a week"
     assert [(one["colour"], one["height"]) for one in plot["bars"]] == [("bar", 81.0), ("bad", 27.0)]
     assert plots.of_weeks(weeks[1:]) == []
+
+
+def test_the_watch_is_shown_with_its_numbers_and_plots():
+    page = shown()
+    for words in ("Watch: bad after 10 min", "0 of 120", "14 of 120", "at the same time", "Median of the good answers"):
+        assert words in page.text, words
+    made = model.model(failed_deploy())["watch"]
+    latency, failures = made["plots"]
+    assert (latency["words"], failures["words"]) == ("from 12 ms to 14 ms, last 14 ms", "from 0 to 9, last 9")
+    assert (latency["first"], latency["last"]) == ("0 s", "10 min")
+    assert [line["dashed"] for line in latency["lines"]] == [False, True]
+    assert "watch: bad after 10 min" in plain.text(model.model(failed_deploy()))
+
+
+@pytest.mark.parametrize("watched", [{}, {"skipped": True}, {"comparisons": []}, None, "nothing"])
+def test_a_run_without_a_watch_has_no_section_for_it(watched):
+    assert model.model(failed_deploy(watch=watched))["watch"] == {}
+
+
+def test_a_watch_of_one_side_has_one_line():
+    alone = plots.of_watch([[10, 0, None, None], [12, 1, None, None]], "2.0 s")
+    assert [len(plot["lines"]) for plot in alone] == [1, 1]
+    assert plots.of_watch([[10, 0, None, None]], "2.0 s") == []
