@@ -10,6 +10,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_new_lines_show_while_they_are_followed(live: Shop) -> None:
 
     try:
         for pattern in seen:
-            assert wait_until(lambda pattern=pattern: asked(pattern), 90), running.printed()
+            assert wait_until(partial(asked, pattern), 90), running.printed()
         assert not running.future.done()
     finally:
         running.send(signal.SIGINT)
@@ -208,13 +209,18 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
         ("rolled back", "/v1/projects/{project}/rollback/" + first),
     ):
         desk.vercel(shop, "POST", path)  # which moves the domains meanwhile
-        assert wait_until(lambda kind=kind: _of_frontend(shop) == ({kind} if kind else set()), 60), kind
+        drift = {kind} if kind else set()
+        assert wait_until(partial(_shows, shop, drift), 60), kind
     assert shop.play("status.yml").rc == 0, "what needs attention is not down"
     strict = shop.play("status.yml", fail_on="attention")
     assert strict.rc == 2
     assert "frontend was rolled back from v1.1.0 to v1.0.0 on" in strict.text
     assert "api: FEATURE_FLAG was added" in strict.text
     assert "api was scaled from 1 to 2 replicas" in strict.text
+
+
+def _shows(shop: Shop, drift: set[str]) -> bool:
+    return _of_frontend(shop) == drift
 
 
 def _of_frontend(shop: Shop) -> set[str]:

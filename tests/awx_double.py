@@ -31,7 +31,7 @@ REFERENCES = {
     "credential_type": "credential_types",
     "workflow_job_template": "workflow_job_templates",
 }
-DEFAULTS = {
+DEFAULTS: dict[str, dict[str, Any]] = {
     "inventories": {"kind": "", "host_filter": None},
     "workflow_job_template_nodes": {"unified_job_template": None},
 }

@@ -113,9 +113,9 @@ class Screen:
         return self._page(self.runs.get(host)).lines(Line(self.mask(text), hang=2))
 
     def _announced(self, notes: Mapping[str, str], now: float) -> list[str]:
-        described = []
         if self.only_json:
-            return described
+            return []
+        described: list[str] = []
         for host, run in list(self.runs.items()):
             for line in doing.lines(run, notes.get(host, ""), now):
                 described += [self.mask(text) for text in self._page(run).lines(line)]
