@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release that is watched after its deploy: a bad one is put back, and a killed watch goes on."""
+"""A release that is watched after its deploy: a bad one is put back, and a killed watch continues."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_release_with_more_errors_is_put_back_while_customers_watch(shop):
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
 
 
-def test_a_killed_watch_goes_on_and_the_live_release_can_be_watched_again(shop):
+def test_a_killed_watch_continues_and_the_live_release_can_be_watched_again(shop):
     watch = {"bake": "6 s", "before": "1 s", "interval": "0.2 s", "traffic": 5, "errors": "20 %", "latency": "2 s"}
     chosen = {"release": NEW, "surfaces": ["frontend"], "verify_watch": watch}
     running = shop.begin("deploy.yml", **chosen)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a watch is told to do: how long it compares a new release with the old one, what it tolerates, and what happens
+"""The settings of a watch: how long it compares a new release with the old one, what it tolerates, and what happens
 when the comparison is inconclusive.
 """
 

@@ -34,7 +34,7 @@ def release_of(units: Mapping[str, Any]) -> str:
 
 def last_release(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what watch.yml watches: {release, units, before} of the newest record, if that is of a good deploy. Empty
-    where the last run put something back, or where there is no record.
+    where the last run put something back, and where the ledger is empty.
     """
     newest = records[0] if records else {}
     if newest.get("kind") != "deploy" or newest.get("outcome") != "released":

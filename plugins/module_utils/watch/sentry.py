@@ -13,11 +13,11 @@ from ..platforms.sentry.client import Sentry
 from ..site.journey_words import nearest
 from .judge import Group
 
-HOURS = 24  # of sessions: Sentry counts by the hour, and the release tells which side a session is on
+HOURS = 24  # of sessions: Sentry counts by the hour; the release of a session is its side
 
 
 def refuse_missing(given: Mapping[str, Any]) -> None:
-    """Raise ConfigError where Sentry shall be compared and is not configured."""
+    """Raise ConfigError if Sentry has to be compared and is not configured."""
     missing = [name for name in ("api_token", "organization", "projects") if not given.get(name)]
     if missing:
         raise ConfigError(

@@ -80,14 +80,14 @@ class Watch:
             state.rounds += self.settings.rounds(self.settings.bake)
             comparisons = self._watched(state)
         state.verdict = verdict(comparisons)
-        said = _said(self.release, comparisons, state)
+        text = _described(self.release, comparisons, state)
         if state.verdict == INCONCLUSIVE:
-            said = f"{said}\n{self._undecided(state, said)}"
+            text = f"{text}\n{self._undecided(state, text)}"
         state.phase = "ended"
         self._save(state)
-        found = self._result(state, comparisons, said)
+        found = self._result(state, comparisons, text)
         if state.verdict not in (GOOD, CONTINUED):
-            error = Unhealthy(said)
+            error = Unhealthy(text)
             error.result = found
             raise error
         return found
@@ -153,7 +153,7 @@ class Watch:
             self.notes.append(f"Sentry could not be asked: {error}")
             return Group(), Group()
 
-    def _undecided(self, state: State, said: str) -> str:
+    def _undecided(self, state: State, text: str) -> str:
         """Do what the policy says about an inconclusive verdict; return it in words."""
         if self.settings.inconclusive == "continue":
             state.verdict = CONTINUED
@@ -162,12 +162,12 @@ class Watch:
             return "Nothing was put back."
         state.phase = "holding"
         self._save(state)
-        return self._held(state, said)
+        return self._held(state, text)
 
-    def _held(self, state: State, said: str) -> str:
+    def _held(self, state: State, text: str) -> str:
         waiter, limit = self.waiter, self.settings.hold
         began, pause = waiter.clock(), min(5.0, limit / 10)
-        progress.report(f"{said.splitlines()[0]} Decide with watch.yml -e decide=continue, or decide=put_back")
+        progress.report(f"{text.splitlines()[0]} Decide with watch.yml -e decide=continue, or decide=put_back")
         while True:
             waiter.check("the decision about the watch")
             found = decision(self.store, self.release)
@@ -186,7 +186,7 @@ class Watch:
         if not self.alone:
             save(self.store, state)
 
-    def _result(self, state: State, comparisons: list[Comparison], said: str) -> dict[str, Any]:
+    def _result(self, state: State, comparisons: list[Comparison], text: str) -> dict[str, Any]:
         return {
             "verdict": state.verdict,
             "comparisons": rows(comparisons),
@@ -195,7 +195,7 @@ class Watch:
             "seconds": round(state.done * self.settings.interval, 1),
             "extended": state.extended,
             "points": thinned(state.points),
-            "summary": "\n".join([said, *self.notes]),
+            "summary": "\n".join([text, *self.notes]),
         }
 
 
@@ -245,7 +245,7 @@ def _is_served(result: Result) -> bool:
     return result.outcome not in ("probe_blocked", "unreachable") and result.status not in GONE
 
 
-def _said(release: str, comparisons: Sequence[Comparison], state: State) -> str:
+def _described(release: str, comparisons: Sequence[Comparison], state: State) -> str:
     word = verdict(list(comparisons))
     texts = [one.text for one in comparisons if one.verdict == word] or ["nothing was compared"]
     longer = ", extended once" if state.extended else ""

@@ -173,7 +173,7 @@ def test_an_inconclusive_watch_is_extended_once(world: World) -> None:
         world.watch(beside=False, settings={"inconclusive": "extend", "traffic": 500}).watch()
 
 
-def test_a_killed_watch_goes_on_for_the_rest_of_the_time(world: World) -> None:
+def test_a_killed_watch_continues_for_the_rest_of_the_time(world: World) -> None:
     measured(world)
     turns = iter(range(66))  # each round asks twice for the lease
 
