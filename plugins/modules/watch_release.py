@@ -426,7 +426,7 @@ from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.release.lease import guard
 from ..module_utils.release.watch_settings import POLICIES
 from ..module_utils.site.check_options import CHECK
-from ..module_utils.site.journey_queries import LIBRARIES
+from ..module_utils.site.journeys.queries import LIBRARIES
 from ..module_utils.store.open import open_store
 from ..module_utils.watch.options import Request, hidden
 from ..module_utils.watch.state import DECISIONS

@@ -19,11 +19,11 @@ from ..release.store_clock import compare
 from ..release.watch_settings import Settings, settings_of
 from ..site.check_options import to_check
 from ..site.checks import Check
-from ..site.journey import Journey
-from ..site.journey_options import hidden as hidden_in_journeys
-from ..site.journey_options import runner_of, world_of
-from ..site.journey_reader import journeys_of
-from ..site.journey_words import nearest
+from ..site.journeys.journey import Journey
+from ..site.journeys.options import hidden as hidden_in_journeys
+from ..site.journeys.options import runner_of, world_of
+from ..site.journeys.reader import journeys_of
+from ..site.journeys.words import nearest
 from ..store.base import Store
 from . import sentry
 from .judge import Group

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from ..platforms.sentry.client import Sentry
-from ..site.journey_words import nearest
+from ..site.journeys.words import nearest
 from .judge import Group
 
 HOURS = 24  # of sessions: Sentry counts by the hour; the release of a session is its side
