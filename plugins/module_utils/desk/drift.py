@@ -48,7 +48,8 @@ def drift(facts: Facts, stopped: Sequence[str] = ()) -> list[Drift]:
         now = value(facts, f"unit:{name}")
         if now is not None:
             since = str(recorded["since"])
-            found += [] if name in stopped else _served(name, then, now, since)
+            if name not in stopped:
+                found += _served(name, then, now, since)
             found += _scaled(name, then, now, since)
             found += [*_variables(name, then, now, since), *_pins(name, now, since)]
     return found
