@@ -241,6 +241,11 @@ def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
 
 
 def _of_the_run(given: Given) -> Iterator[str]:
+    if "environment_role" in given.commanded:
+        yield (
+            "environment_role belongs to the inventory: on the command line it would call any environment staging."
+            " Leave it out here, and set it in the inventory"
+        )
     if given.playbook == "restore" and not any(
         is_set(given, name) for name in ("backup", "undo", "database_restore_adopt")
     ):

@@ -18,6 +18,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FRONTEND = "frontend"
 EXAMPLE = "example"
 BREAKS = re.compile(r"[\r\n\0]")
+VAULTED = "AnsibleVaultEncryptedUnicode"  # a value that is encrypted alone; in core 2.18 it is no text
 SHORT = 8  # letters of a digest that are shown: enough to see that two differ
 ASKING = ("variable_values", "from_env", "unset", "compare_with")
 FROM_FILE = "Put it into a file that ansible-vault encrypts and give that with -e @values.yml, or use -e from_env=NAME"
@@ -65,7 +66,7 @@ def _values(asked: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[
     given = asked["variable_values"] or {}
     if not isinstance(given, Mapping):
         return {}, [f"variable_values must map names to values. {FROM_FILE}"]
-    values = {str(name): value for name, value in given.items()}
+    values = {str(name): str(value) if type(value).__name__ == VAULTED else value for name, value in given.items()}
     problems = []
     for name in items(asked["from_env"] or []):
         if not environ.get(name):

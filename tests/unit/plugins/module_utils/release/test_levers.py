@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.release import (
     ledger,
     levers,
+    options,
     restart,
     scale,
     seed,
@@ -199,6 +200,13 @@ def test_two_environments_are_compared_without_values() -> None:
 )
 def test_production_never_gets_example_data(role: str, places: list[str], said: str) -> None:
     assert said in seed.refused(role, places)[0]
+
+
+def test_the_role_of_an_environment_comes_from_its_inventory() -> None:
+    given = options.Given("seed", ["database"], {"environment_role": "staging"}, commanded=["environment_role"])
+    assert "environment_role belongs to the inventory" in " ".join(options.wrong({}, given))
+    given = options.Given("seed", ["database"], {"environment_role": "staging"})
+    assert "belongs to the inventory" not in " ".join(options.wrong({}, given))
 
 
 def test_staging_gets_example_data() -> None:
