@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.release import (
     ledger,
     levers,
@@ -18,6 +19,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.release import 
     settling,
     variable_changes,
 )
+from ansible_collections.storefront.runbook.plugins.module_utils.release.ledger_rules import refuse_contradictions
 
 UNITS = [
     {"name": "api", "service": "s-1", "kind": "web"},
@@ -227,6 +229,27 @@ def record(kind: str, outcome: str, release: str | None = None, **more: Any) -> 
     units = {"api": {"release": release}} if release else {}
     usual = {"commit": None, "withdrawn": None, "id": kind, "finished_at": "2026-01-31T12:00:00Z"}
     return {"kind": kind, "outcome": outcome, "release": release, "units": units, **usual, **more}
+
+
+CHANGE: dict[str, Any] = {"before": {}, "after": {}, "names": {}}
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"kind": "scale", "outcome": "changed", "change": None}, "The option change is for scale"),
+        ({"kind": "deploy", "outcome": "released", "release": "v1", "change": CHANGE}, "leave change out"),
+        ({"kind": "scale", "outcome": "released", "change": CHANGE}, "The outcome of scale cannot be released"),
+        ({"kind": "deploy", "outcome": "changed", "release": "v1", "change": None}, "The outcome changed is for"),
+        ({"kind": "deploy", "outcome": "released", "change": None}, "A deploy is of a release"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(params: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        refuse_contradictions({"id": None, "release": None, "restore": None, **params})
+    refuse_contradictions(
+        {"id": None, "release": None, "restore": None, "kind": "seed", "outcome": "incomplete", "change": CHANGE}
+    )
 
 
 def test_a_lever_moves_no_release_and_its_variables_are_held() -> None:
