@@ -47,11 +47,20 @@ bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench
 
 ##@ Other
-docs: variables ## build the documentation of modules, roles and filters into docs/build
+docs: variables ## build the site into docs/build: guides, playbooks, modules, roles and filters
 	@bash docs/build.sh
+
+site: docs ## build the site, and test its pages in a browser at phone and desktop width
+	$(BIN)/pytest -q tests/site
 
 variables: setup ## write docs/inventory.md and the playbooks' argument specs from the roles'
 	@$(BIN)/python docs/variables.py
+
+changelog: setup ## write CHANGELOG.rst for the version in galaxy.yml from the fragments
+	$(BIN)/antsibull-changelog release --refresh --reload-plugins
+
+release: setup ## build the artefact of the last commit into dist, and check it: version, changelog, reproducible, galaxy-importer, installed
+	@$(BIN)/python -m tests.release
 
 lock: setup ## write the lock files from requirements.txt, requirements-dev.txt and the sandbox's packages
 	@bash tests/lock.sh
@@ -63,4 +72,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs variables lock structure clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs site variables changelog release lock structure clean
