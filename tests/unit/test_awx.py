@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from plugins.module_utils.release import argument_spec
+from ansible_collections.storefront.runbook.plugins.module_utils.release import argument_spec
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "extensions" / "awx" / "data"

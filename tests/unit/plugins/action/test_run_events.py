@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.action import run_events
+from ansible_collections.storefront.runbook.plugins.module_utils.release import events
 
-from plugins.action import run_events
-from plugins.module_utils.release import events
 from tests.event_receiver import Receiver, silent_address
 
 KEY, TOKEN = "k" * 40, "a-token-of-the-receiver"

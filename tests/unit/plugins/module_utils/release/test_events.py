@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-
-from plugins.module_utils.release import events, receivers
+from ansible_collections.storefront.runbook.plugins.module_utils.release import events, receivers
 
 NOW = datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC)
 STEPS = [

@@ -350,6 +350,17 @@ def test_a_reason_and_what_a_page_has_to_contain_may_look_like_one() -> None:
             "notify_slack_channel is missing, which is needed as notify_slack_token is set",
         ),
         ({"notify_github_token": "ghp-1"}, "notify_github_repository is missing"),
+        (
+            {"notify_webhook_url": "https://hooks.internal/x"},
+            "notify_webhook_key is missing, which is needed as notify_webhook_url is set",
+        ),
+        (
+            {"notify_webhook_url": "http://hooks.internal/x", "notify_webhook_key": "k" * 32},
+            "notify_webhook_url is plain HTTP to hooks.internal",
+        ),
+        ({"notify_webhook_key": "short"}, "notify_webhook_key has 5 characters and needs 32"),
+        ({"notify_otlp_url": "otel:4318"}, "notify_otlp_url must begin with https:// or http://"),
+        ({"notify_timeout": 600}, "notify_timeout must be more than 0 and at most 60 seconds"),
         ({"backend_project": ""}, "backend_project is missing, which is needed as backend_platform is railway"),
         ({"verify_passes": None}, "verify_passes has no value: delete it, which means 2, or give it one"),
         ({"frontend_wait_timeout": ""}, "frontend_wait_timeout is empty: delete it"),
