@@ -43,6 +43,17 @@ CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Reads encrypted backups. Only proofs and restores need it.",
         ("database_backup_identity*",),
     ),
+    "Storefront refresh": (
+        "Refreshes staging from a masked backup of production.",
+        (
+            "refresh_store_access_key",
+            "refresh_store_secret_key",
+            "refresh_identity",
+            "refresh_key",
+            "refresh_scratch_url",
+            "refresh_database_url",
+        ),
+    ),
     "Storefront store": ("Backups, the lease and the ledger.", ("store_access_key*", "store_secret_key*")),
     "Storefront Redis": ("The shop's Redis.", ("redis_url*", "redis_sentinel_password")),
     "Storefront Slack": ("Messages of runs.", ("notify_slack_token", "notify_slack_webhook_url")),
@@ -57,6 +68,7 @@ CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # An option of type raw, since YAML reads on and off as true and false.
 CHOICES = {"maintenance_state": ("on", "off", "status")}
+KEYS = ("database_backup_identity", "refresh_identity")  # of several lines
 FILES = ("preflight_signing_key", "approval_key")  # the variable names a file, which AWX writes for the job
 
 
@@ -107,7 +119,7 @@ def _credential_type(
 
 
 def _field(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    file = {"multiline": True} if name in (*FILES, "database_backup_identity") else {}
+    file = {"multiline": True} if name in (*FILES, *KEYS) else {}
     return {"id": name, "label": name, "type": "string", "secret": True, **file, "help_text": _plain(spec)}
 
 
@@ -145,7 +157,7 @@ def _job_template(playbook: str, environment: str, entries: Mapping[str, Any]) -
 def survey(playbook: str, entries: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a question for each variable that is chosen for one run."""
     for name, spec in entries.get("run", {}).get("options", {}).items():
-        if spec["type"] != "path" and name not in FILES:
+        if spec["type"] != "path" and name not in FILES and not spec.get("no_log"):
             yield _question(name, spec)
     if playbook in PARTIAL:
         spec = entries["storefront"]["options"]["surfaces"]

@@ -16,7 +16,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.release import 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "extensions" / "awx" / "data"
 # Mappings have no field in a credential type: they are kept in the inventory's vault.
-IN_THE_VAULT = {"verify_headers", "verify_journey_secrets", "notify_otlp_headers"}
+IN_THE_VAULT = {"verify_headers", "verify_journey_secrets", "notify_otlp_headers", "variable_values"}
 # What every option of text accepts, so that no answer can be of a wrong type.
 WRONG = {"int": "soon", "float": "soon", "bool": "perhaps", "dict": "a text"}
 
