@@ -64,9 +64,12 @@ def result(task: Mapping[str, Any], good: str, option: str = "") -> dict[str, An
     if task.get("skipped") or good not in task:
         return {"state": "not configured", "summary": f"{option or 'nothing'} is not set"}
     summary = str(task.get("summary") or "")
+    failures = [journey.get("failure") or {} for journey in task.get("journeys") or []]
+    pictures = [failure["screenshot"] for failure in failures if failure.get("screenshot")]
+    seen = {"screenshots": pictures} if pictures else {}
     if mixed := mixed_releases(task.get("checks") or []):
         return {"state": "failed", "summary": mixed if task[good] else f"{summary}\n{mixed}"}
-    return {"state": "passed" if task[good] else "failed", "summary": summary}
+    return {"state": "passed" if task[good] else "failed", "summary": summary, **seen}
 
 
 def past_the_cache(checks: Sequence[Mapping[str, Any]], mark: str) -> list[dict[str, Any]]:

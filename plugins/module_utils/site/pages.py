@@ -155,7 +155,9 @@ def summary(pages: Sequence[str], checked: Pages) -> str:
     """Return in words what was checked, a line for each problem."""
     more = f" {checked.left_out} addresses beyond the limit were not asked." if checked.left_out else ""
     if not checked.problems:
-        return f"{len(pages)} pages are right, with {checked.asked} addresses asked.{more}"
+        what = f"{len(pages)} pages are" if len(pages) > 1 else "The page is"
+        return f"{what} right, with {checked.asked} addresses asked.{more}"
     count = len(checked.problems)
-    first = f"{count} problem{'' if count == 1 else 's'} in {checked.asked} addresses.{more}"
+    asked = f"{checked.asked} address{'' if checked.asked == 1 else 'es'}"
+    first = f"{count} problem{'' if count == 1 else 's'} in {asked}.{more}"
     return "\n".join([first, *sorted(checked.problems)])

@@ -7,8 +7,10 @@ nothing here knows HTML.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..screen import labels
@@ -58,6 +60,7 @@ VERIFIED = {
     "performance": "performance",
     "uat": "journeys of customers",
 }
+LARGEST_PICTURE = 3_000_000  # bytes
 VERIFIED_TONES = {"passed": "good", "failed": "bad"}
 ANSWERS = {"passed": "good", "attested": "good", "failed": "bad", "could_not_be_asked": "bad", "waived": "attention"}
 WATCHED = {"good": "good", "bad": "bad"}
@@ -242,7 +245,7 @@ def _probes(stages: Facts) -> list[dict[str, Any]]:
     return found
 
 
-def _verified(results: Facts) -> list[dict[str, str]]:
+def _verified(results: Facts) -> list[dict[str, Any]]:
     """Return what was verified beside the probes: pages, API, database, performance and journeys."""
     return [
         {
@@ -250,6 +253,7 @@ def _verified(results: Facts) -> list[dict[str, str]]:
             "state": str(_map(ended).get("state", "")),
             "tone": VERIFIED_TONES.get(str(_map(ended).get("state")), "plain"),
             "summary": str(_map(ended).get("summary", "")),
+            "pictures": [picture for path in _map(ended).get("screenshots") or [] if (picture := _picture(str(path)))],
         }
         for name, ended in results.items()
     ]
@@ -269,6 +273,15 @@ def _watch(watched: Facts) -> dict[str, Any]:
         "notes": [str(note) for note in _list(watched.get("notes"))],
         "plots": plots.of_watch(_list(watched.get("points")), duration(watched.get("seconds"))),
     }
+
+
+def _picture(path: str) -> str:
+    """Return a screenshot as a data URL, since a report is one file; empty for one that is gone or too large."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return ""
+    return f"data:image/png;base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
 
 
 def _probe(check: Facts) -> dict[str, Any]:

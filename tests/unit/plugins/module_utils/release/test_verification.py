@@ -127,6 +127,12 @@ def test_requests_at_the_edge_are_counted_since_the_last_measurement(edge: dict[
     assert edge_window({}, noon) == 3600
 
 
+def test_the_screenshots_of_failed_steps_go_to_the_page_of_a_run() -> None:
+    journeys = [{"failure": None}, {"failure": {"screenshot": "/r/a.png"}}, {"failure": {"screenshot": None}}]
+    assert result({**FAILED, "journeys": journeys}, "passed")["screenshots"] == ["/r/a.png"]
+    assert "screenshots" not in result({**PASSED, "journeys": journeys[:1]}, "passed")
+
+
 def test_the_verdict_names_every_step_that_failed_and_why() -> None:
     ended = {"frontend": result(PASSED, "passed"), "uat": result(FAILED, "passed")}
     assert verdict(ended).splitlines() == [

@@ -59,6 +59,15 @@ def test_hostile_text_is_shown_and_does_nothing():
     assert not [link for link in page.links if not re.match(r"#|https://|index\.html$", link)]
 
 
+def test_the_screenshot_of_a_failed_step_is_on_the_page(tmp_path):
+    picture = tmp_path / "find-a-mug.png"
+    picture.write_bytes(b"\x89PNG")
+    seen = {"state": "failed", "summary": "browse: step 'find a mug'", "screenshots": [str(picture), "/gone.png"]}
+    page = shown({**failed_deploy(), "verified": {"uat": seen}})
+    assert [link for link in page.links if link.startswith("data:")] == ["data:image/png;base64,iVBORw=="]
+    assert page.tags.count("img") == 1
+
+
 def test_each_fact_may_be_hostile():
     def poisoned(value):
         if isinstance(value, dict):
