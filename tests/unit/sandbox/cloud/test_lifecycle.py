@@ -45,6 +45,20 @@ def test_a_killed_double_leaves_no_process_and_comes_back_as_it_was(own: Double)
     assert len(own.tell("GET", "/processes")) == 2
 
 
+def test_payments_outlive_a_kill(own: Double) -> None:
+    intents, due = "/v1/payment_intents", {"amount": "6400", "currency": "usd"}
+    again = {"idempotency-key": "order-7"}
+    paid = {**due, "confirm": "true", "payment_method": "pm_card_visa"}
+    before = own.stripe.post(intents, data=paid, headers=again).json()
+    waiting = own.stripe.post(intents, data=due).json()["id"]
+    assert own.stripe.post(f"{intents}/{waiting}/cancel").status_code == 200
+    own.stop(signal.SIGKILL)
+    own.start()
+    assert own.stripe.get(f"{intents}/{before['id']}").json() == before
+    assert own.stripe.post(intents, data=paid, headers=again).json() == before  # nobody pays twice
+    assert own.stripe.get(f"{intents}/{waiting}").json()["status"] == "canceled"
+
+
 def test_a_double_that_has_to_stop_stops_its_children_first(own: Double) -> None:
     own.storefront("shop").deploy("v1.0.0")
     children = read(own.folder / "state" / "processes.json")
