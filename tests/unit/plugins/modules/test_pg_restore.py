@@ -56,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
 
     def stage(
-        site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int
+        site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int, **_: Any
     ) -> tuple[DatabaseRow, dict[str, Any]]:
         server.done.append(f"stage {name.partition('-')[0]} with {jobs}")
         return DatabaseRow(7, name, True, None, note), {"rows": 9}
