@@ -48,6 +48,9 @@ def browse(
             raise StepFailed(NEED, f"{browser_program} did not start: {_line(error)}") from None
         with browser:
             page = browser.new_page(service_workers="block")  # their requests would bypass the route
+            with suppress(Error):  # an older Chromium has no such permission, and asks for none
+                # A page that a route answers has no address, so Chromium would keep it from an API in a private network.
+                page.context.grant_permissions(["local-network-access"])
             page.set_default_timeout(sender.timeout * 1000)
             page.route("**/*", lambda route: _send(route, sender))
             for action in step.actions:
