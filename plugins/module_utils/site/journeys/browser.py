@@ -49,7 +49,7 @@ def browse(
         with browser:
             page = browser.new_page(service_workers="block")  # their requests would bypass the route
             with suppress(Error):  # an older Chromium has no such permission, and asks for none
-                # A page that a route answers has no address, so Chromium would keep it from an API in a private network.
+                # A page that a route answers has no address, so Chromium keeps it from an API in a private network.
                 page.context.grant_permissions(["local-network-access"])
             page.set_default_timeout(sender.timeout * 1000)
             page.route("**/*", lambda route: _send(route, sender))
