@@ -76,7 +76,9 @@ class Production:
         return self.sql(statement, self.state["postgres"]["url"])
 
     def drop(self) -> None:
-        for (name,) in self.admin("SELECT datname FROM pg_database WHERE datname ~ '^shop(-production)?@'"):
+        for (name,) in self.admin(
+            "SELECT datname FROM pg_database WHERE datname ~ '^shop(-production)?@[a-z]+-[0-9]+T'"
+        ):
             self.admin(f'DROP DATABASE "{name}" WITH (FORCE)')
         self.admin(f'DROP DATABASE IF EXISTS "{PRODUCTION}" WITH (FORCE)')
 
