@@ -19,7 +19,8 @@ DATA = ROOT / "extensions" / "awx" / "data"
 HEAD = "# Written by docs/awx.py (make variables) from the playbooks' argument specs: change a variable there.\n---\n"
 # init writes an operations project, which a job would lose with its folder.
 WITHOUT = ("init",)
-STAGING = ("preflight", "deploy", "rollback", "verify")
+STAGING = ("preflight", "deploy", "rollback", "verify", "refresh")
+NEVER_PRODUCTION = ("refresh",)
 # The playbooks of which a run may move fewer surfaces than the inventory has.
 PARTIAL = ("deploy", "preflight", "rollback")
 SURFACES = ("database", "backend", "frontend", "edge")
@@ -125,7 +126,8 @@ def _field(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def job_templates(specs: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the template of each playbook for production, then those for staging."""
-    for environment, playbooks in (("production", specs), ("staging", STAGING)):
+    production = [playbook for playbook in specs if playbook not in NEVER_PRODUCTION]
+    for environment, playbooks in (("production", production), ("staging", STAGING)):
         for playbook in playbooks:
             if playbook not in WITHOUT:
                 yield _job_template(playbook, environment, specs[playbook])
