@@ -159,7 +159,7 @@ def test_production_is_refused_and_so_is_a_column_that_no_rule_names(shop, produ
     production.sql('ALTER TABLE "User" ADD COLUMN phone text')
     production.back_up()
     refused = shop.play("refresh.yml", **production.options())
-    assert "no rule names public.User.phone" in refused.message
+    assert "rule names public.User.phone: give each column one" in refused.text
     assert (emails(production), production.scratch(), shop.writes()) == (before, [], [])
 
 
