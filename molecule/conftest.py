@@ -425,6 +425,18 @@ class Shop:
         listed = requests.get(f"{url}/v7/deployments", params=query, headers=headers, timeout=10).json()["deployments"]
         return sum(deployment["meta"].get("release") == release for deployment in listed)
 
+    def serve(self, release: str) -> None:
+        """Promote a deployment of a release as somebody does in Vercel's dashboard."""
+        url, vercel = self.sandbox.state["cloud"]["vercel_url"], self.at["vercel"]
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
+        team = {"teamId": vercel["team"]}
+        query = {"projectId": vercel["project"], **team}
+        listed = requests.get(f"{url}/v7/deployments", params=query, headers=headers, timeout=10).json()["deployments"]
+        key = next(one["uid"] for one in listed if one["meta"].get("release") == release)
+        promote = f"{url}/v10/projects/{vercel['project']}/promote/{key}"
+        requests.post(promote, params=team, headers=headers, timeout=10).raise_for_status()
+        self.settle()
+
     def units_with_a_root(self) -> list[dict[str, str]]:
         """The backend's units where Railway itself knows the folder of the repository: the whole of it is uploaded."""
         kinds = {"api": "web", "worker": "worker"}
