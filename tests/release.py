@@ -117,7 +117,7 @@ def release(scratch: Path) -> list[str]:
     trees = [export(scratch / name) for name in ("first", "second")]
     version = version_of(trees[0])
     run(str(BIN / "antsibull-changelog"), "lint", cwd=trees[0])
-    committed = all([changelog(tree, version) for tree in trees])
+    committed = [changelog(tree, version) for tree in trees]
     first, second = (build(tree, scratch / f"built-{tree.name}") for tree in trees)
     if digest(first) != digest(second):
         raise Refused(f"Two builds of the same commit differ: {digest(first)} and {digest(second)}.")
@@ -131,7 +131,7 @@ def release(scratch: Path) -> list[str]:
     lines.append("reproducible; galaxy-importer is content; installed, and its playbooks are found")
     if run("git", "status", "--porcelain"):
         lines.append("note: what is not committed is not in it")
-    if committed:
+    if all(committed):
         lines.append(f"next: git tag v{version}, then ansible-galaxy collection publish {artefact.relative_to(ROOT)}")
     else:
         lines.append(f"next: make changelog, commit it, and rerun: the commit has no changelog of {version} yet")

@@ -312,7 +312,7 @@ options:
 
 EXAMPLES = r"""
 - name: Measure the release that is live
-  storefront.runbook.watch_release: &watch
+  storefront.runbook.watch_release:
     store: s3://shop-releases/production
     state: before
     release: v1.2.3
@@ -322,8 +322,12 @@ EXAMPLES = r"""
 
 - name: Watch the new release
   storefront.runbook.watch_release:
-    <<: *watch
+    store: s3://shop-releases/production
     state: watched
+    release: v1.2.3
+    watch: {bake: 10 min, errors: 1 %, latency: 25 %}
+    sites: [{name: backend, url: https://api.shop.example}]
+    checks: [{name: health, site: backend, url: /health}]
 """
 
 RETURN = r"""

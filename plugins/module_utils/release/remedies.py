@@ -12,7 +12,7 @@ RESOLVED = {"applied": "resolved_applied", "rolled-back": "resolved_rolled_back"
 
 
 def migration_to_resolve(findings: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:
-    """Return the migration to resolve, and as what; or ``refused``, why there is none.
+    """Return the migration to resolve, as what, and the release that has its file; or ``refused``, why there is none.
 
     Without ``name`` it is the one that failed.
     """
@@ -23,7 +23,8 @@ def migration_to_resolve(findings: Sequence[Mapping[str, Any]], name: str) -> di
     found = named[0]
     if found["remedy"] != "resolve":
         return {"refused": f"Nothing was changed. {found['advice']}"}
-    return {"migration": found["target"], "state": RESOLVED[found["resolve"]]}
+    release = {"release": found["release"]} if found.get("release") else {}
+    return {"migration": found["target"], "state": RESOLVED[found["resolve"]], **release}
 
 
 def unit_to_restart(

@@ -11,7 +11,7 @@ from typing import Any
 ROLES = ("staging", "development")
 NAMES = ("production", "prod", "live")
 
-Counts = Mapping[str, int | None]
+Counts = Mapping[str, Any]  # the rows of each table, None where they are not known
 
 
 def refused(role: Any, places: Sequence[str], what: str = "seed.yml") -> list[str]:

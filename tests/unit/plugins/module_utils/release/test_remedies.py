@@ -24,6 +24,7 @@ def test_the_failed_migration_is_resolved_as_the_diagnosis_says(name: str) -> No
     found = remedies.migration_to_resolve([finding("2_rating", resolve="rolled-back")], name)
     assert found == {"migration": "2_rating", "state": "resolved_rolled_back"}
     assert remedies.migration_to_resolve([finding("2_rating")], name)["state"] == "resolved_applied"
+    assert remedies.migration_to_resolve([finding("2_rating", release="v2")], name)["release"] == "v2"
 
 
 def test_the_migration_that_is_named_is_resolved_and_without_a_name_the_first() -> None:
