@@ -175,6 +175,15 @@ class Customers:
                     self.seen.append((surface, type(error).__name__))
 
 
+# Systems of the checklist that are the same in every deploy: test_checklist.py has them asked. No registry here audits
+# packages.
+UNASKED: dict[str, dict[str, Any]] = {
+    "secrets": {"folders": []},
+    "dependencies": {"folders": []},
+    "lighthouse": {"thresholds": {}},
+}
+
+
 def development(folder: Path, *storefronts: str) -> str:
     """Write the inventory for development again, with these storefronts of the sandbox, and return its path."""
     if not folder.exists():
@@ -249,10 +258,7 @@ class Shop:
         }
 
         book, hosts = str(ROOT / "playbooks" / playbook), inventory or str(ROOT / "inventories/development")
-        # The scan of the tree (C15) is the same in every deploy: test_checklist.py has it asked.
-        unasked: dict[str, Any] = {name: {"folders": []} for name in ("secrets", "dependencies")}
-        unasked["lighthouse"] = {"thresholds": {}}
-        given = {**unasked, **extra.pop("preflight_systems", {})}
+        given = {**UNASKED, **extra.pop("preflight_systems", {})}
         options = {"store_endpoint_url": cloud["objects_url"], "preflight_systems": given, **extra}
 
         def run() -> Played:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from conftest import COLLECTIONS, ROOT
 from molecule.conftest import Shop, back_to
@@ -27,9 +28,11 @@ LABEL = re.compile(r" {2}(\S+)| ?(?:\d+\.) (.{12})|(\w+)")
 
 @pytest.fixture(scope="module")
 def live(released: None, sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """v1.1.0 is live over v1.0.0."""
+    """v1.1.0 is live over v1.0.0, and somebody has listed its products, so that Redis has a key."""
     back_to(sandbox, "released")
-    yield Shop(sandbox, "shop", tmp_path_factory.mktemp("pages"))
+    shop = Shop(sandbox, "shop", tmp_path_factory.mktemp("pages"))
+    requests.get(f"{shop.at['backend_url']}/api/products", timeout=10).raise_for_status()
+    yield shop
     back_to(sandbox, "released")
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from conftest import COLLECTIONS, ROOT
 from extensions.runner.storefront_run import MEMORY, STARTED, start
+from molecule.conftest import UNASKED
 from molecule.test_new_user import NEW, smallest
 
 ENVIRONMENT = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
@@ -32,6 +33,7 @@ def project(shop, tmp_path, monkeypatch) -> tuple[Path, dict[str, Any]]:
     variables = smallest(shop)
     secrets = {name: value for name, value in variables.items() if name.endswith(SECRET)}
     left = {name: value for name, value in variables.items() if name not in secrets}
+    left["preflight_systems"] = UNASKED
     left["store_endpoint_url"] = shop.sandbox.state["cloud"]["objects_url"]
     folder = tmp_path / "ops"
     (folder / "production").mkdir(parents=True)
@@ -64,7 +66,7 @@ def test_a_program_follows_a_deploy_and_reads_its_result(shop, project, tmp_path
     )
     phases = list(run.phases())
     result = run.result()
-    assert result.ok, (tmp_path / "artefacts").rglob("stdout")
+    assert result.ok, [path.read_text() for path in (tmp_path / "artefacts").rglob("stdout")]
     names = [phase.name for phase in phases if phase.state == STARTED]
     assert names[0] == "database.backup"
     assert names[-1] == "release.record"

@@ -33,8 +33,7 @@ def summary(judged: Sequence[Judged], now: datetime) -> str:
         for outcome in (FAILED, UNASKED, DUE, NOT_APPLICABLE, NOT_CONFIGURED)
         if counts[outcome]
     ]
-    idle = [one.check.id for one in judged if one.answer.outcome == NOT_CONFIGURED]
-    return ", ".join(parts) + (f" ({', '.join(idle)})" if idle else "")
+    return ", ".join(parts)
 
 
 def unconfigured(judged: Sequence[Judged]) -> list[str]:
