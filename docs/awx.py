@@ -19,8 +19,8 @@ DATA = ROOT / "extensions" / "awx" / "data"
 HEAD = "# Written by docs/awx.py (make variables) from the playbooks' argument specs: change a variable there.\n---\n"
 # init writes an operations project, which a job would lose with its folder.
 WITHOUT = ("init",)
-STAGING = ("preflight", "deploy", "rollback", "verify", "refresh")
-NEVER_PRODUCTION = ("refresh",)
+STAGING = ("preflight", "deploy", "rollback", "verify", "seed", "refresh")
+NEVER_PRODUCTION = ("seed", "refresh")
 # The playbooks of which a run may move fewer surfaces than the inventory has.
 PARTIAL = ("deploy", "preflight", "rollback")
 SURFACES = ("database", "backend", "frontend", "edge")

@@ -79,6 +79,11 @@ options:
       - For how many seconds at least browsers may keep a preflight. V(0) does not ask.
     type: int
     default: 0
+  cors_optional:
+    description:
+      - Makes the question of origins not apply to an API that lets no page of another origin ask.
+    type: bool
+    default: false
   rate_limit_url:
     description:
       - An address that may be asked often, such as the one to log in.

@@ -163,7 +163,7 @@ UNASKED = {
 
 def served(vendor: str) -> set[tuple[str, str]]:
     """Return method and path of every operation that the double serves, with a word for each parameter."""
-    cloud: Any = SimpleNamespace(folder=None, faults=Faults(), delays=None)
+    cloud: Any = SimpleNamespace(folder=None, faults=Faults(), delays=None, payments={})
     further: list[Any] = [{}] if vendor == "cloudflare" else []  # the caches that it purges
     routes: list[Any] = list(VENDORS[vendor](cloud, *further).app().routes)
     found = set()

@@ -150,7 +150,7 @@ def test_a_watch_costs_little_of_its_time(tmp_path) -> None:
 def test_a_project_of_another_organization_is_refused(tmp_path, sandbox) -> None:
     shop = sandbox.create_storefront("watched")
     token, address = sandbox.state["tokens"]["sentry"], sandbox.state["cloud"]["sentry_url"]
-    organization, projects = shop["sentry"]["organization"], shop["sentry"]["projects"]
+    organization, projects = shop["sentry"]["organization"], [shop["sentry"]["project"]]
     given = {"api_token": token, "api_url": address, "organization": organization}
     with site(good) as url:
         wrong = watched(

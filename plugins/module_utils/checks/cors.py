@@ -24,6 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "request_headers": {"type": "list", "elements": "str", "default": ["content-type", "authorization"]},
     "credentials": {"type": "bool", "default": False},
     "max_age": {"type": "int", "default": 0},
+    "cors_optional": {"type": "bool", "default": False},
 }
 SIMPLE = ("GET", "HEAD", "POST")  # methods that a preflight need not name
 
@@ -58,8 +59,12 @@ def ask(context: Context, options: Options) -> Answer:
     asked = f"may {', '.join(options['allowed_origins'])} ask {options['cors_url']}, and no other page?"
     if not options["live"]:
         return not_applicable("nothing is live yet", asked=asked)
-    problems = [problem for origin in options["allowed_origins"] for problem in _allowed(origin, options)]
     others = foreign(options)
+    if options["cors_optional"] and not any(
+        _grants(origin, options) for origin in (*options["allowed_origins"], *others)
+    ):
+        return not_applicable("the API lets no page of another origin ask it", asked=asked)
+    problems = [problem for origin in options["allowed_origins"] for problem in _allowed(origin, options)]
     problems += [problem for origin in others for problem in _foreign(origin, options)]
     facts = {"url": options["cors_url"], "allowed": options["allowed_origins"], "foreign": others}
     if problems:
@@ -69,6 +74,10 @@ def ask(context: Context, options: Options) -> Answer:
         asked=asked,
         facts=facts,
     )
+
+
+def _grants(origin: str, options: Options) -> bool:
+    return "Access-Control-Allow-Origin" in _preflight(origin, options).headers
 
 
 def _preflight(origin: str, options: Options) -> Any:

@@ -114,10 +114,16 @@ def _edge(seen: Seen) -> Options:
         "hosts": list(dict.fromkeys(hosts)),
         "allowed_origins": [origin_of(seen.frontend_url)] if seen.frontend_url else [],
         "cors_url": _cors_url(seen),
+        "cors_optional": _cors_optional(seen),
         "headers": dict(seen.headers),
         "allow_plain_http": seen.allow_plain_http or None,
         "live": _live(seen),
     }
+
+
+def _cors_optional(seen: Seen) -> bool | None:
+    """Return True where the inventory does not say that pages of browsers ask the API."""
+    return True if _cors_url(seen) and not seen.named("edge").keys() & {"cors_url", "allowed_origins"} else None
 
 
 def _live(seen: Seen) -> bool | None:
