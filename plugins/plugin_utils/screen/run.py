@@ -272,7 +272,9 @@ class Run(State):
         if event.builtin in ("fail", "assert") and not (self.step and not self.rescuing):
             if not self.failed:  # or it only repeats what failed
                 self.verdict = self.verdict or failure.message_of(event.result)
-            return []
+            # after a page nothing else says why its remedy was refused; a level is a fail, and is the exit code
+            refused = event.builtin == "assert" and self._listed and self.about.kind in PAGES
+            return [Line(f"REFUSED: {one_line(failure.message_of(event.result))}", colour=BAD)] if refused else []
         if event.kind == "unreachable":
             self.failed, self.failed_at = (
                 failure.Failure("", failure.message_of(event.result), kind="unreachable_host"),
