@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import client as railway
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql as documents
 from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 
 from sandbox.storefront import Sandbox
@@ -723,3 +724,17 @@ def test_what_railwayignore_names_is_not_uploaded(shop: Shop, tmp_path: Path):
     assert shop.service("deployed", **folder)["changed"]  # lib.js is gone
     (tmp_path / "notes").write_text("still for nobody")
     assert not shop.service("deployed", **folder)["changed"]
+
+
+def test_a_token_of_a_project_says_which_project_and_environment_it_is_for(shop: Shop):
+    at = shop.state["railway"]
+    given = {
+        **{"api_token": at["project_token"], "api_url": shop.sandbox.state["cloud"]["railway_url"]},
+        **{"token_type": "project", "timeout": 10.0, "project": "", "environment": "", "service": ""},
+    }
+    client = railway.connect(given)
+    try:
+        scope = client.ask(documents.PROJECT_TOKEN)
+    finally:
+        client.close()
+    assert (scope["projectId"], scope["environmentId"]) == (at["project"], at["environment"])
