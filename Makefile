@@ -26,7 +26,7 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 test: setup ## run every test: unit, contract, integration, whole deploys
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-unit: setup ## run the unit tests, in under two minutes
+test-unit: setup ## run the unit tests
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, changelog
@@ -72,4 +72,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs site variables changelog release lock structure clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs site variables lock structure release clean
