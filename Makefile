@@ -72,4 +72,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs site variables lock structure release clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs site changelog variables lock structure release clean
