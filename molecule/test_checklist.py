@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import STAGED
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.register import CHECKS
 
+from sandbox.process import wait_until
 from tests import browsers
 
 OLD, NEW = "v1.0.0", "v1.1.0"
@@ -31,10 +31,7 @@ def bob(tmp_path):
 
 
 def until(condition, what):
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
+    assert wait_until(condition, 120), what
 
 
 def test_a_deploy_with_a_checklist_waits_for_its_approval_and_goes_out(shop, bob):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import requests
 
 from molecule import desk
 from sandbox import customer
+from sandbox.process import wait_until
 
 KEY = "a-key-of-operators-with-32-letters"
 EDGE = {"edge_maintenance_key": KEY}
@@ -121,10 +121,7 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
         assert opened.rc == 0, opened.stdout
         assert statuses(shop) == (200, 200)
         bought = len(buyers.orders)
-        give_up = time.monotonic() + 30
-        while len(buyers.orders) <= bought:
-            assert time.monotonic() < give_up, "customers buy again"
-            time.sleep(0.1)
+        assert wait_until(lambda: len(buyers.orders) > bought, 30), "customers buy again"
     assert buyers.broken == []
     assert buyers.refused > 0
     assert shop.rows()["Order"] == orders + len(buyers.orders)

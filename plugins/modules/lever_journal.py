@@ -12,7 +12,7 @@ version_added: 1.0.0
 short_description: Record what a lever is about to change
 description:
   - Writes, reads and removes C(levers/<kind>.json) in the store, which exists while a run of C(scale.yml),
-    C(restart.yml), C(variables.yml), C(secrets.yml), C(seed.yml) or C(refresh.yml) has not ended. A rerun reads there
+    C(restart.yml), C(variables.yml), C(seed.yml) or C(refresh.yml) has not ended. A rerun reads there
     what was before, and which parts are done, from any controller and after a kill.
   - Nothing in it is a secret. Variables are in it by name and keyed digest.
 author:

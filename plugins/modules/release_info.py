@@ -122,7 +122,7 @@ maintenance:
   returned: when the record can be read
   type: dict
 held_variables:
-  description: Names of the variables that an operator has set or removed with C(variables.yml) or C(secrets.yml), by
+  description: Names of the variables that an operator has set or removed with C(variables.yml), by
     unit. A rollback keeps their current values.
   returned: success
   type: dict

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,10 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
         "docs/deploy.md: nothing.md",
         "docs/deploy.md: failure.md#no-such-heading",
     ]
+
+
+@pytest.mark.parametrize("page", ["coverage.md", "faults.md"])
+def test_a_page_names_proofs_that_exist(page: str) -> None:
+    named = set(re.findall(r"`((?:molecule|tests)/[^`]+\.py)`", (ROOT / "docs" / page).read_text()))
+    assert named
+    assert [file for file in sorted(named) if not (ROOT / file).exists()] == []
