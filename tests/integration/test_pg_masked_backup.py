@@ -11,18 +11,23 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.masking import mask as masking
 from ansible_collections.storefront.runbook.plugins.module_utils.masking.evidence import Evidence
 from ansible_collections.storefront.runbook.plugins.module_utils.masking.rules import read_rules, refuse
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import masked_copy
 from ansible_collections.storefront.runbook.plugins.modules import pg_masked_backup
 
+from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from tests.integration.restored_shop import Shop, killed
 from tests.unit.support import run_module
@@ -347,6 +352,24 @@ def test_a_killed_run_leaves_a_scratch_copy_that_the_next_run_drops(staging: Sta
     assert not again["failed"], again["msg"]
     assert (again["changed"], len(again["leftovers"]), again["masked"]["already"]) == (True, 1, was_written)
     assert (staging.production.family(), staging.mask()["changed"]) == ([], False)
+
+
+def test_a_session_that_ends_a_moment_after_its_killed_run_is_waited_for(staging: Staging) -> None:
+    assert killed(staging.given(), "REFRESH MATERIALIZED", "pg_masked_backup")
+    production = staging.production
+    [(made,)] = production.admin("SELECT datname FROM pg_database WHERE datname LIKE %s", f"{production.name}@%")
+    there = "SELECT 1 FROM pg_stat_activity WHERE datname = %s"
+    assert wait_until(lambda: not production.admin(there, made), 60)
+    left = f"{production.name}@scratch-20200101T000000Z"  # no run of this second makes one of the same name
+    production.admin(f'ALTER DATABASE "{made}" RENAME TO "{left}"')
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+    with ThreadPoolExecutor(1) as runs:
+        with closing(psycopg2.connect(production.url_of("postgres", admin=True))) as killed_run:
+            lock = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+            killed_run.cursor().execute(lock, [databases.MARK + left])
+            again = runs.submit(staging.mask)
+            assert wait_until(lambda: again.done() or bool(production.admin(asleep)), 60)
+        assert len(again.result()["leftovers"]) == 1
 
 
 class TestChecks:

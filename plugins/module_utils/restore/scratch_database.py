@@ -131,7 +131,7 @@ def scratch(
         refuse_without_rights(connection, place.server)
         left = drop_left(connection, place, name)
         made = databases.label(name, "scratch", datetime.now(UTC))
-        if not databases.reserve(connection, made):
+        if not databases.reserve_soon(connection, made):
             raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
         try:
             if place.like:
@@ -158,7 +158,8 @@ def scratch(
 def left_by_killed_runs(connection: Any, name: str) -> list[str]:
     """Return the scratch databases for ``name`` that no run uses, and reserve them for this connection."""
     _unused, related = databases.family(connection, name)
-    return [entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)]
+    scratch_names = [entry.name for entry in related if entry.kind == "scratch"]
+    return [each for each in scratch_names if databases.reserve_soon(connection, each)]
 
 
 def drop_left(connection: Any, place: ScratchServer, name: str) -> list[str]:
