@@ -43,6 +43,9 @@ sanity: setup ## ansible-test sanity and galaxy-importer
 matrix: setup ## sanity, unit tests and the tests of modules on each ansible-core from 2.18 to 2.21 (CORES="2.18" for one)
 	@CORES="$(CORES)" bash tests/matrix.sh
 
+soak: setup ## kill each playbook that writes at every point, as far as MINUTES=60 go; run it again to go on (docs/reliability.md)
+	MINUTES=$(or $(MINUTES),60) $(BIN)/pytest -q -s molecule/test_soak.py -k kill_matrix
+
 bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench
 
@@ -72,4 +75,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs site changelog variables lock structure release clean
+.PHONY: help setup demo test test-unit lint sanity matrix soak bench docs site changelog variables lock structure release clean

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ import pytest
 import requests
 
 from molecule import desk
-from sandbox import customer
+from sandbox.customer import Buyers
 from sandbox.process import wait_until
 
 KEY = "a-key-of-operators-with-32-letters"
@@ -41,43 +38,13 @@ def workers(shop: Any) -> list[str]:
     return [name for name in shop.running_units() if "worker" in name]
 
 
-class Buyers:
-    """A customer who buys without a pause, and counts what came of it."""
-
-    def __init__(self, shop: Any) -> None:
-        self.shop, self.orders, self.refused, self.broken = shop, list[int](), 0, list[str]()
-
-    @contextmanager
-    def buying(self) -> Iterator[Buyers]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._buy, args=(stop,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            stop.set()
-            thread.join()
-
-    def _buy(self, stop: threading.Event) -> None:
-        while not stop.wait(0.05):
-            try:
-                self.orders.append(customer.buy(self.shop.at))
-            except RuntimeError as error:
-                if "answered 503" in str(error) and "maintenance" in str(error):
-                    self.refused += 1
-                else:
-                    self.broken.append(str(error))
-            except requests.RequestException as error:
-                self.broken.append(type(error).__name__)
-
-
 @pytest.mark.parametrize("killed", [False, True])
 def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp_path: Path) -> None:
     """The second time the run is killed once the edge is closed, and off undoes what it did."""
     before, orders = routes(shop), shop.rows()["Order"]
     pass_path = tmp_path / "pass"
     at = [{"task": "Record whether the edge holds the shop", "signal": signal.SIGKILL}] if killed else []
-    with Buyers(shop).buying() as buyers:
+    with Buyers(shop.at).buying() as buyers:
         closed = shop.play(
             "maintenance.yml", at=at, **EDGE, maintenance_state=True, maintenance_minutes=20,
             edge_maintenance_let_through=LET_THROUGH, maintenance_pass_path=str(pass_path),

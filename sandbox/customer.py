@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from contextlib import closing
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
@@ -29,22 +30,77 @@ def fill_shelves(shop: Mapping[str, Any]) -> None:
             )
 
 
+class Customer:
+    """A person at the public API who registers once and then buys as often as asked."""
+
+    def __init__(self, shop: Mapping[str, Any]) -> None:
+        self.api = shop["backend_url"] + "/api"
+        self.session = requests.Session()
+
+    def register(self) -> None:
+        person = {"email": f"{secrets.token_hex(6)}@shop.example", "password": secrets.token_hex(12), "name": "Ada"}
+        self.session.headers["Authorization"] = f"Bearer {self._ask('POST', '/auth/register', person)['token']}"
+
+    @property
+    def is_known(self) -> bool:
+        return "Authorization" in self.session.headers
+
+    def buy(self) -> int:
+        """Put a product into the cart and check out; return the order's id."""
+        product = self._ask("GET", "/products")["items"][0]
+        self._ask("POST", "/cart", {"productId": product["id"], "quantity": 1})
+        return self._ask("POST", "/checkout")["id"]
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.session.request(method, self.api + path, json=body, timeout=20)
+        if not answer.ok:
+            raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text[:200]}")
+        return answer.json()
+
+
 def buy(shop: Mapping[str, Any]) -> int:
     """Register, put a product into the cart and check out, over the public API; return the order's id."""
-    api = shop["backend_url"] + "/api"
-    with requests.Session() as session:
+    customer = Customer(shop)
+    with customer.session:
+        customer.register()
+        return customer.buy()
 
-        def ask(method: str, path: str, body: Any = None) -> Any:
-            answer = session.request(method, api + path, json=body, timeout=20)
-            if not answer.ok:
-                raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text[:200]}")
-            return answer.json()
 
-        person = {"email": f"{secrets.token_hex(6)}@shop.example", "password": secrets.token_hex(12), "name": "Ada"}
-        session.headers["Authorization"] = f"Bearer {ask('POST', '/auth/register', person)['token']}"
-        product = ask("GET", "/products")["items"][0]
-        ask("POST", "/cart", {"productId": product["id"], "quantity": 1})
-        return ask("POST", "/checkout")["id"]
+class Buyers:
+    """A customer who buys again and again, ``pause`` seconds between, and what came of it: the orders by id, how often
+    the shop was closed, and what else went wrong.
+    """
+
+    def __init__(self, shop: Mapping[str, Any], pause: float = 0.05) -> None:
+        self.shop, self.pause = shop, pause
+        self.orders, self.refused, self.broken = list[int](), 0, list[str]()
+
+    @contextmanager
+    def buying(self) -> Iterator[Buyers]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._buy, args=(stop,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            thread.join()
+
+    def _buy(self, stop: threading.Event) -> None:
+        customer = Customer(self.shop)
+        while not stop.wait(self.pause):
+            try:
+                if not customer.is_known:
+                    customer.register()
+                self.orders.append(customer.buy())
+            except RuntimeError as error:
+                if "answered 503" in str(error) and "maintenance" in str(error):
+                    self.refused += 1
+                else:
+                    self.broken.append(str(error))
+                    customer = Customer(self.shop)  # a restore may have undone the registration
+            except requests.RequestException as error:
+                self.broken.append(type(error).__name__)
 
 
 def rows(shop: Mapping[str, Any]) -> dict[str, int]:

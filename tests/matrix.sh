@@ -32,9 +32,9 @@ try_core() {
   [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
   "$environment/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt "ansible-core~=$core.0"
   "$environment/bin/ansible" --version | sed -n 1p
-  "$environment/bin/pytest" -q "${tests[@]}"
+  "$environment/bin/pytest" -q -n 2 --dist loadfile "${tests[@]}"
   for way in "in process" ordinary; do
-    MODULES_RUN=$way "$environment/bin/pytest" -q "${both_ways[@]}"
+    MODULES_RUN=$way "$environment/bin/pytest" -q -n 2 --dist loadfile "${both_ways[@]}"
   done
   [ -n "${FAST:-}" ] || VENV=$PWD/$environment bash tests/sanity/run.sh
 }

@@ -177,7 +177,8 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
         note.startswith("backup: this run creates none: nightly is 23.") for note in facts["fresh"]["database_notes"]
     )
     older, newer = sorted(manifests(tmp_path / "old"), key=lambda manifest: manifest["finished_at"])
-    assert (older["name"], newer["database"], facts["old"]["database_backup"]) == ("nightly", database.name, None)
+    assert (older["name"], newer["database"]) == ("nightly", database.name)
+    assert not facts["old"]["database_backup"]  # null, which ansible-core 2.18 makes an empty string
     assert (facts["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
     assert any(
         note.startswith("backup: this run creates none: vendor creates it: pitr, created at ")

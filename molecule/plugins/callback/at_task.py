@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this play.
 
-AT_TASK names a JSON file with a list of {task, fault | sql | signal | gone}: ``task`` is how the task's name ends, each
-entry is used once. What was done is appended to that file's ``.done``; the play's process id is in its ``.pid``, and
-what came of its tasks in its ``.results``, a line for each.
+AT_TASK names a JSON file with a list of {task | nth, fault | sql | signal | gone}: ``task`` is how the task's name
+ends, ``nth`` its number, counted from 1; each entry is used once. What was done is appended to that file's ``.done``;
+the play's process id is in its ``.pid``, the names of the tasks that began in its ``.tasks``, and what came of them in
+its ``.results``, a line for each.
 """
 
 from __future__ import annotations
@@ -39,13 +40,20 @@ class CallbackModule(CallbackBase):
         written.write_text(str(os.getpid()))
         written.rename(self.order.with_suffix(".pid"))  # whole: a test waits for this file and reads it
         self.waiting = json.loads(self.order.read_text())
+        self.begun = 0
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        for entry in [entry for entry in self.waiting if task.get_name().endswith(entry["task"])]:
+        self.begun += 1
+        with self.order.with_suffix(".tasks").open("a") as begun:
+            begun.write(f"{task.get_name()}\n")
+        for entry in [entry for entry in self.waiting if self._is_at(entry, task)]:
             self.waiting.remove(entry)
             with self.order.with_suffix(".done").open("a") as done:
-                done.write(f"{entry['task']}\n")
+                done.write(f"{task.get_name()}\n")
             self._do(entry)
+
+    def _is_at(self, entry, task):
+        return entry["nth"] == self.begun if "nth" in entry else task.get_name().endswith(entry["task"])
 
     def v2_runner_on_ok(self, result):
         self._keep(result)
@@ -60,8 +68,8 @@ class CallbackModule(CallbackBase):
         self._keep(result, failed=True)
 
     def _keep(self, result, failed=False, skipped=False):
-        outcome = {**result.result, "skipped": skipped}
-        line = {"task": result.task.get_name(), "failed": failed or bool(outcome.get("failed")), "result": outcome}
+        name, outcome = _of(result, "task").get_name(), {**_of(result, "result"), "skipped": skipped}
+        line = {"task": name, "failed": failed or bool(outcome.get("failed")), "result": outcome}
         with self.order.with_suffix(".results").open("a") as results:
             results.write(json.dumps(line, default=str) + "\n")
 
@@ -79,3 +87,8 @@ class CallbackModule(CallbackBase):
             connection.close()
         if "signal" in entry:
             os.kill(os.getpid(), entry["signal"])
+
+
+def _of(result, name):
+    """Return a part of a result; ansible-core 2.18 has no public name for it."""
+    return getattr(result, name) if hasattr(result, name) else getattr(result, f"_{name}")

@@ -1,0 +1,82 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A playbook that writes is killed at any point while customers buy, and a run after it loses nothing.
+
+``make test`` tries one point of each playbook in SAMPLE. ``make soak`` tries all of all playbooks, as far as MINUTES
+go: what was tried is kept in .cache/soak, a file for each commit, and the next run goes on where the last one ended.
+SEED is the order of the points, PLAYBOOKS names some of them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from molecule.conftest import Shop
+from molecule.soak.kill import learn, try_point
+from molecule.soak.plays import PLAYS
+from molecule.soak.points import in_order, points_of
+from molecule.soak.results import Results, figures
+
+SAMPLE = ("backup.yml", "restore.yml", "rollback.yml")
+MINUTES = float(os.environ.get("MINUTES") or 0)
+SEED = int(os.environ.get("SEED") or 1)
+WRITES = [{"vendor": "objects", "operation": name} for name in ("put_lease", "put_ledger", "put_lease")]
+
+
+@pytest.mark.parametrize("playbook", SAMPLE)
+def test_a_run_that_is_killed_at_a_write_loses_nothing(released, sandbox, tmp_path, playbook: str) -> None:
+    shop = Shop(sandbox, "shop", tmp_path)
+    point = next(one for one in in_order(learn(shop, playbook), SEED) if one.at == "write")
+    assert try_point(shop, point) == [], str(point)
+
+
+@pytest.mark.skipif(not MINUTES, reason="The whole kill matrix takes hours: make soak MINUTES=60 tries a part of it.")
+def test_the_kill_matrix(released, sandbox, tmp_path) -> None:
+    shop, results = Shop(sandbox, "shop", tmp_path), Results(ROOT / f".cache/soak/{commit()}.jsonl")
+    give_up = time.monotonic() + MINUTES * 60
+    playbooks = (os.environ.get("PLAYBOOKS") or " ".join(PLAYS)).split()
+    points = [point for each in playbooks for point in results.learned(each) or results.learn(each, learn(shop, each))]
+    for point in in_order(points, SEED):
+        if time.monotonic() < give_up and not results.has(point):
+            wrong = try_point(shop, point)
+            results.keep(point, wrong)
+            print("\n        ".join([f"{'FAILED' if wrong else 'held  '}  {point}", *wrong]), flush=True)
+    print("\n" + figures(results, commit()))
+    assert results.failed() == []
+
+
+def commit() -> str:
+    argv = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_every_write_and_every_task_is_a_point() -> None:
+    points = points_of("backup.yml", WRITES, [f"task {number}" for number in range(1, 21)])
+    assert [(point.name, point.nth) for point in points if point.at == "write"] == [
+        ("put_lease", 1),
+        ("put_ledger", 1),
+        ("put_lease", 2),
+    ]
+    ways = [point.way for point in points if point.at == "task"]
+    assert [ways.count(way) for way in ("SIGKILL", "SIGTERM", "SIGINT")] == [20, 5, 5]
+    assert in_order(points, 1) == in_order(reversed(points), 1) != in_order(points, 2)
+
+
+def test_what_was_tried_is_kept_and_counted(tmp_path: Path) -> None:
+    points = points_of("backup.yml", WRITES, [])
+    kept = Results(tmp_path / "new" / "c0ffee.jsonl")
+    kept.learn("backup.yml", points)
+    kept.keep(points[0], [])
+    kept.keep(points[1], ["the lease is held"])
+    again = Results(kept.file)
+    assert (again.learned("backup.yml"), again.has(points[0]), again.has(points[2])) == (points, True, False)
+    table = figures(again, "c0ffee")
+    assert "| `backup.yml` | 3 | 2 | 1 |" in table
+    assert "- backup.yml: SIGKILL during objects put_ledger 1: the lease is held" in table
