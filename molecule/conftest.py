@@ -26,6 +26,7 @@ import requests
 
 from conftest import COLLECTIONS, ROOT
 from sandbox import customer
+from tests.event_receiver import Receiver
 
 # Railway's queries are POST requests too.
 RAILWAY_READS = {
@@ -45,6 +46,14 @@ RAILWAY_READS = {
 
 
 _background = ThreadPoolExecutor(4)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A system that the runs report to."""
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from conftest import ROOT
 TABLE = ROOT / "docs/failure.md"
 OUTER = {
     "Take the lease": "lease",
-    "Notify that the deploy starts": "begin",
+    "Notify that the run starts": "begin",
     "Settle what an earlier deploy left": "settle",
     "Record what is live": "snapshot",
     "Record the snapshot in the journal": "journal",

@@ -16,6 +16,7 @@ import requests
 from molecule import desk
 from sandbox.customer import Buyers
 from sandbox.process import wait_until
+from tests.event_receiver import Receiver
 
 KEY = "a-key-of-operators-with-32-letters"
 EDGE = {"edge_maintenance_key": KEY}
@@ -140,7 +141,7 @@ def test_an_unsafe_schema_is_held_at_the_edge_and_the_release_that_fits_opens_it
     assert routes(shop) == []
 
 
-def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any) -> None:
+def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, receiver: Receiver) -> None:
     surfaces = {"surfaces": ["database", "backend", "frontend"]}
     until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until="2099-01-01T00:00:00Z")
     assert until.rc == 2
@@ -150,8 +151,13 @@ def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any) 
     assert "Set it to on, off or status" in wrong.message
     assert (shop.writes(), shop.lease()["state"]) == ([], "released")
 
-    closed = shop.play("maintenance.yml", maintenance_state="on")
+    closed = shop.play("maintenance.yml", maintenance_state="on", notify_events_url=receiver.url("/events"))
     assert closed.rc == 0, closed.stdout
+    assert [event["type"].split(".", 2)[2] for event in receiver.events()] == [
+        "pipelinerun.started.0.2.0",
+        "pipelinerun.finished.0.2.0",
+        "storefront-maintenance.finished.0.1.0",
+    ]
     assert statuses(shop) == (200, 503)
     assert "by the variable MAINTENANCE_MODE" in closed.report["message"]
     opened = shop.play("maintenance.yml", maintenance_state="off")

@@ -58,16 +58,28 @@ def manifests(shop) -> set[str]:
     return {key for key in shop.objects("safety/") if key.endswith(".json") and key.count("/") == 1}
 
 
-def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_back(shop):
+def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_back(shop, receiver):
     rows, safe = shop.rows(), manifests(shop)
-    waiting = shop.play("restore.yml", surfaces=SURFACES, backup="latest")
+    reported = {"notify_events_url": receiver.url("/events")}
+    waiting = shop.play("restore.yml", surfaces=SURFACES, backup="latest", **reported)
     assert waiting.rc == 2
     assert '"public.\\"Order\\"": {"inserted": 1' in waiting.message
     assert "-e approve_restore=shop" in waiting.message
     assert (shop.rows(), shop.writes(), shop.lease()["state"]) == (rows, [], "released")
 
-    restored = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop")
+    assert [event["type"].split(".")[3] for event in receiver.events()] == ["started", "finished"]
+    receiver.got.clear()
+
+    restored = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", **reported)
     assert restored.rc == 0, restored.stdout
+    began, ended, replaced = receiver.events()
+    assert [event["type"].split(".", 2)[2] for event in (began, ended, replaced)] == [
+        "pipelinerun.started.0.2.0",
+        "pipelinerun.finished.0.2.0",
+        "storefront-restore.finished.0.1.0",
+    ]
+    assert began["subject"] == ended["subject"]
+    assert began["data"]["subject"]["content"]["pipelineName"] == "restore"
     assert shop.rows()["Order"] == rows["Order"] - 1
     assert restored.report["outcome"] == "restored"
     record = shop.ledger()[-1]

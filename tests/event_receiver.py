@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -35,6 +36,10 @@ class Receiver:
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the CloudEvents that have come."""
+        return [json.loads(body) for _path, _headers, body in self.got]
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}{path}"

@@ -43,13 +43,13 @@ def _events(event: str, run: Run) -> Iterator[tuple[str, str, str, dict[str, Any
     if event == BEGIN:
         yield STARTED, "pipelineRun", identity(run), pipeline
         return
-    errors = {} if is_good(run["report"]) else {"errors": report["message"]}
-    outcome = "success" if is_good(run["report"]) else "failure"
+    good = is_good(report)
+    outcome, errors = ("success", {}) if good else ("failure", {"errors": report["message"]})
     yield FINISHED, "pipelineRun", identity(run), {**pipeline, "outcome": outcome, **errors}
     if predicate := changed_service(report):
         content = {"environment": {"id": run["environment"]}, "artifactId": _artifact(run)}
         yield SERVICE.format(predicate), "service", report["storefront"], content
-    if report["kind"] in ("restore", "maintenance") and is_good(run["report"]):
+    if report["kind"] in ("restore", "maintenance") and good:
         content = {"environment": {"id": run["environment"]}, "outcome": report["outcome"]}
         yield CUSTOM.format(f"{report['kind']}.finished"), f"storefront-{report['kind']}", report["storefront"], content
 

@@ -10,8 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .events import is_good
+
 WORDS = {
     "released": "is live",
+    "migrated": "succeeded",
+    "restored": "succeeded",
+    "undone": "was undone",
+    "closed": "succeeded",
+    "open": "succeeded",
     "changed": "succeeded",
     "unchanged": "had nothing to change",
     "rolled_back": "was rolled back",
@@ -41,9 +48,7 @@ class Run:
     @property
     def good(self) -> bool:
         """Whether the run succeeded; a deploy that was rolled back did not."""
-        return self.outcome in ("released", "changed", "unchanged") or (
-            self.outcome == "rolled_back" and self.kind == "rollback"
-        )
+        return is_good({"kind": self.kind, "outcome": self.outcome})
 
     @property
     def word(self) -> str:
@@ -56,7 +61,7 @@ def texts(run: Run) -> dict[str, str]:
     """Return the texts of the notifications: began, headline, ended and step."""
     subject = (
         f"*{run.environment}*: {run.kind}"
-        + (f" of {run.release}" if run.release else "")
+        + (f" {'' if run.kind == 'maintenance' else 'of '}{run.release}" if run.release else "")  # maintenance on
         + (f" by {run.by}" if run.by else "")
     )
     dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)

@@ -36,7 +36,12 @@ LINKS = [{"name": "errors", "url": "https://errors.example"}]
             False,
             ":x: *production*: deploy is INCOMPLETE: somebody has to act now.",
         ),
-        ({"kind": "restore", "outcome": "restored"}, False, ":x: *production*: restore restored."),
+        ({"kind": "restore", "outcome": "restored"}, True, ":white_check_mark: *production*: restore succeeded."),
+        (
+            {"kind": "maintenance", "outcome": "closed", "release": "on"},
+            True,
+            ":white_check_mark: *production*: maintenance on succeeded.",
+        ),
     ],
 )
 def test_a_headline_says_what_ran_and_how_it_ended(run: dict[str, Any], good: bool, headline: str) -> None:
