@@ -29,6 +29,7 @@ from .state import CACHE, SandboxError
 Order = dict[str, Any]
 # the sandbox sets them
 OWN = {"PORT", "NODE_ENV", "CORS_ORIGIN", "DATABASE_URL", "REDIS_URL", "MAINTENANCE_MODE", "JWT_SECRET"}
+SERVERS = {"DATABASE_URL", "REDIS_URL"}  # a site that serves itself may use them, too
 # builds do not connect; with a real address the cached build would fit one sandbox only
 NOWHERE = "postgresql://build:build@127.0.0.1:9/build"
 DATABASE, REDIS = "{database_url}", "{redis_url}"
@@ -172,19 +173,17 @@ def _site(frontend: Frontend | None) -> dict[str, str]:
 
 
 def _site_variables(frontend: Frontend | None) -> dict[str, str]:
-    found = {}
-    for name, value in frontend.variables.items() if frontend else ():
-        if name in OWN:
-            continue
-        is_url = value.startswith("http") or name.endswith("URL")
-        found[name] = (
-            "{backend_url}"
-            if is_url and API_URL.search(name)
-            else "{frontend_url}"
-            if SITE_URL.search(name)
-            else _value(name, value)
-        )
-    return found
+    examples = frontend.variables if frontend else {}
+    return {name: _site_value(name, value) for name, value in examples.items() if name not in OWN - SERVERS}
+
+
+def _site_value(name: str, example: str) -> str:
+    value = _value(name, example)
+    if value in (DATABASE, REDIS):
+        return value
+    if (example.startswith("http") or name.endswith("URL")) and API_URL.search(name):
+        return "{backend_url}"
+    return "{frontend_url}" if SITE_URL.search(name) else value
 
 
 def _notes(shop: Shop) -> Iterator[str]:

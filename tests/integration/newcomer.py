@@ -76,14 +76,13 @@ class Newcomer:
     def fill_in(self) -> None:
         """Fill in what init could not find out, and the addresses of the sandbox."""
         state, found = self.sandbox.state, self.inventory()
+        surfaces = [one for one in ("backend", "frontend") if one in found["surfaces"]]
         values = {
             "store": self.at["store"],
             **{f"store_{key}": state["s3"][key] for key in ("endpoint_url", "access_key", "secret_key", "region")},
             **self.addresses(),
-            "backend_url": self.at["backend_url"],
-            "frontend_url": self.at["frontend_url"],
-            "backend_wait_interval": 0.2,
-            "frontend_wait_interval": 0.2,
+            **{f"{one}_url": self.at[f"{one}_url"] for one in surfaces},
+            **{f"{one}_wait_interval": 0.2 for one in surfaces},
             "verify_interval": 0.2,
             "preflight_systems": {"dependencies": {"folders": []}},  # no registry here audits packages (C13)
         }

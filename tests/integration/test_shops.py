@@ -1,9 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three shops of other shapes than the example are brought up from their own files. A new user of the installed
-collection writes his operations project, is refused for his mistakes, and deploys; then they are deployed again from
-the checkout, and rolled back.
+"""Five shops of other shapes than the example are brought up from their own files. A new user of the installed
+collection writes his operations project, is refused for his mistakes, and deploys; then three of them are deployed
+again from the checkout, and rolled back.
 """
 
 from __future__ import annotations
@@ -122,6 +122,34 @@ def first_days(user: Newcomer, health: str) -> list[str]:
         assert "INCOMPLETE" not in said
         seen.append(live())
     return seen
+
+
+def test_a_single_app_that_has_the_database_itself(tmp_path: Path, installed: Installed) -> None:
+    folder = make_shop("single", tmp_path / "shop", raise_version("package.json"))
+    done = up("--shop", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "frontend is the top folder, served by next start" in done.stdout
+    user = new_user(installed, folder)
+    assert user.inventory()["surfaces"] == ["database", "frontend"]
+    user.deploys()
+    page = requests.get(user.at["frontend_url"], timeout=20)
+    assert 'name="release" content="v1.0.0"' in page.text
+    assert ">0<!-- --> products" in page.text, "the table of the migration is there"
+    assert violations() == []
+
+
+def test_an_api_and_its_worker_with_redis(tmp_path: Path, installed: Installed) -> None:
+    folder = make_shop("redis", tmp_path / "shop", raise_version("package.json"))
+    done = up("--shop", str(folder))
+    assert done.returncode == 0, done.stderr
+    user = new_user(installed, folder)
+    found = user.inventory()
+    assert found["surfaces"] == ["database", "backend"]
+    assert [(unit["name"], unit["kind"]) for unit in found["backend_units"]] == [("api", "web"), ("worker", "worker")]
+    user.deploys()
+    health = requests.get(f"{user.at['backend_url']}/health", timeout=20).json()
+    assert health == {"status": "ok", "release": "v1.0.0", "products": 0, "redis": "PONG"}
+    assert violations() == []
 
 
 def violations() -> list[Any]:

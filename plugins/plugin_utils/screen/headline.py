@@ -133,11 +133,10 @@ def _message(run: State) -> str:
 def _kept(snapshot: Any) -> str:
     units = snapshot.values() if isinstance(snapshot, Mapping) else []
     was_live = any(isinstance(unit, Mapping) and unit.get("id") for unit in units)
-    return (
-        " Every unit serves what it served before."
-        if was_live or not units
-        else " Nothing was live before, and the backend is stopped again."
-    )
+    if was_live or not units:
+        return " Every unit serves what it served before."
+    stopped = snapshot.keys() - {"frontend"}
+    return f" Nothing was live before{', and the backend is stopped again' if stopped else ''}."
 
 
 def _releases(units: Any) -> list[str]:

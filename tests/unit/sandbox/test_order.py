@@ -27,7 +27,8 @@ FILES = {
     "apps/api/prisma/migrations/migration_lock.toml": 'provider = "postgresql"',
     "apps/web/package.json": '{"scripts": {"build": "next build"}, "dependencies": {"next": "16"}}',
     "apps/web/package-lock.json": LOCK,
-    "apps/web/.env.example": "NEXT_PUBLIC_API_URL=\nNEXT_PUBLIC_SITE_URL=https://x.example\nNEXT_PUBLIC_NAME=Shop\n",
+    "apps/web/.env.example": "NEXT_PUBLIC_API_URL=\nNEXT_PUBLIC_SITE_URL=https://x.example\nNEXT_PUBLIC_NAME=Shop\n"
+    "DATABASE_URL=postgresql://x\n",
 }
 ADDRESSES = {
     "database_url": "postgresql://d",
@@ -58,6 +59,7 @@ def test_a_unit_gets_the_example_s_variables_and_the_storefront_s_addresses() ->
         "NEXT_PUBLIC_API_URL": "http://b",
         "NEXT_PUBLIC_SITE_URL": "http://f",
         "NEXT_PUBLIC_NAME": "Shop",
+        "DATABASE_URL": "postgresql://d",  # of a site that asks the database itself
     }
 
 

@@ -124,6 +124,24 @@ def test_the_outcome_begins_with_a_word_that_programs_look_for(outcome, message,
     assert [line for line in lines if line.startswith(word)]
 
 
+@pytest.mark.parametrize(
+    ("units", "words"),
+    [
+        (("frontend",), "Nothing was live before."),
+        (("api", "frontend"), "Nothing was live before, and the backend is stopped again."),
+    ],
+)
+def test_a_rollback_to_nothing_speaks_of_the_backend_where_there_is_one(units, words):
+    events = [
+        fact(5, release_snapshot={name: {"id": None} for name in units}),
+        *begun("verify.staged"),
+        fact(20, release_step={}),
+    ]
+    rolled_back = report(outcome="rolled_back", message="ROLLED BACK. verify.staged failed. why")
+    text = " ".join(" ".join(shown(run_of(), [*events, rolled_back])).split())
+    assert f"failed. {words}" in text, text
+
+
 def test_choices_of_an_unsafe_rollback_are_all_there():
     choices = (
         "ROLLBACK UNSAFE: schema. The migration x was applied. Choose: mend the new release; or rollback.yml -e"
