@@ -44,7 +44,7 @@ def compare(dest: Path, files: Mapping[str, str]) -> Comparison | None:
     if not _text(dest / MARK).startswith(FIRST_LINE):
         raise ConfigError(
             f"{dest} is not empty ({', '.join(present[:3])}{', …' if len(present) > 3 else ''}) and holds no project"
-            " that init has written. Give dest the path of a new folder. Nothing was written.",
+            " that init has written. Give dest the path of a new folder.",
             code="not_empty",
         )
     states: dict[str, str] = {}
@@ -66,7 +66,7 @@ def refuse_inside(app: Path, dest: Path) -> None:
     if dest != app and dest.is_relative_to(app):
         raise ConfigError(
             f"{dest} is inside of the shop's folder {app}, so a deploy would upload the inventories. Give dest a folder"
-            f" beside it, such as {app.parent / f'{app.name}-ops'}. Nothing was written.",
+            f" beside it, such as {app.parent / f'{app.name}-ops'}.",
             code="inside_app",
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import RunbookError
 from ..core.plan import Plan
 from ..source.shop.shop import settings_of
 from ..source.shop.tree import Tree
@@ -18,11 +19,19 @@ from .folder import DIFFERS, MISSING, Comparison, compare, create, refuse_inside
 from .variables import PRODUCTION, STAGING, Wanted, placeholders, secrets, variables
 from .vendors import Answers, ask, unknown
 
-CREATED = "created"
+CREATED, UNWRITTEN = "created", "Nothing was written."
 
 
 def plan_project(params: Mapping[str, Any], here: Path) -> Plan:
-    """Return the plan of a project. Raises ConfigError and ApiError."""
+    """Return the plan of a project. Raises ConfigError and ApiError, which end with UNWRITTEN."""
+    try:
+        return _plan(params, here)
+    except RunbookError as error:
+        error.advise(UNWRITTEN)
+        raise
+
+
+def _plan(params: Mapping[str, Any], here: Path) -> Plan:
     app, dest = (Path(here, params[name]).resolve() for name in ("app", "dest"))
     refuse_inside(app, dest)
     compare(dest, {})  # a folder that cannot be written is refused before anybody is asked

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import ConfigError
+from ..core.errors import ApiError, ConfigError
 from ..platforms.cloudflare.client import Cloudflare
 from ..platforms.railway import client as railway
 from ..platforms.railway import graphql as documents
@@ -22,8 +23,15 @@ from ..platforms.vercel import client as vercel
 from ..source.shop.tree import join
 from .facts import Facts
 
-TIMEOUT = 30.0
+TIMEOUT = 10.0  # seconds for an answer: somebody waits for the project
 NOT_LIVE = ("staging", "preview", "dev", "development", "test")
+GIVEN = {  # the variables of init that a vendor is asked with
+    "vercel": "frontend_token (VERCEL_TOKEN), frontend_project and frontend_team",
+    "railway": "backend_token (RAILWAY_TOKEN, or RAILWAY_API_TOKEN of an account), backend_project and"
+    " backend_environment",
+    "render": "backend_token (RENDER_API_KEY)",
+    "cloudflare": "edge_token (CLOUDFLARE_API_TOKEN) and edge_zone",
+}
 OWN_DOMAINS = (".vercel.app", ".up.railway.app", ".onrender.com")  # they come with a project, and seldom are the shop's
 
 
@@ -71,12 +79,25 @@ def ask(facts: Facts, params: Mapping[str, Any]) -> Answers:
     params = {**params, "backend_token": token, "backend_token_type": kind}
     found = Answers(project=params["frontend_project"] or facts.project, team=params["frontend_team"] or facts.team)
     if params["frontend_token"] and facts.shop.frontend:
-        found = ask_vercel(found, facts, params)
+        with _variables_named("vercel"):
+            found = ask_vercel(found, facts, params)
     if params["backend_token"] and facts.shop.units:
-        found = {"railway": ask_railway, "render": ask_render}[facts.platform](found, facts, params)
+        with _variables_named(facts.platform):
+            found = {"railway": ask_railway, "render": ask_render}[facts.platform](found, facts, params)
     if params["edge_token"] and facts.shop.frontend:
-        found = ask_cloudflare(found, facts, params)
+        with _variables_named("cloudflare"):
+            found = ask_cloudflare(found, facts, params)
     return found
+
+
+@contextmanager
+def _variables_named(vendor: str) -> Iterator[None]:
+    """Name the variables of init where a vendor refuses, whose clients speak of their own options."""
+    try:
+        yield
+    except (ApiError, ConfigError) as error:
+        error.advise(f"init asked with {GIVEN[vendor]}.")
+        raise
 
 
 def ask_vercel(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answers:
@@ -117,6 +138,12 @@ def ask_railway(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answ
             project, environment = scope["projectId"], environment or scope["environmentId"]
         described = client.ask(documents.PROJECT, id=project)
         environments = {edge["node"]["name"]: edge["node"]["id"] for edge in described["environments"]["edges"]}
+        if environment and environment not in {*environments, *environments.values()}:
+            raise ConfigError(
+                f"The project {described['name']} at Railway has no environment {environment!r}; it has"
+                f" {', '.join(sorted(environments)) or 'none'}.",
+                code="unknown_environment",
+            )
         here = environments.get(environment, environment) or _production(environments)
         services = {edge["node"]["name"]: edge["node"]["id"] for edge in described["services"]["edges"]}
         chosen = _matched(facts, services)
@@ -162,8 +189,10 @@ def ask_cloudflare(found: Answers, facts: Facts, params: Mapping[str, Any]) -> A
     options = {"timeout": TIMEOUT, "allow_plain_http": params["allow_plain_http"]}
     client = Cloudflare(params["edge_token"], *filter(None, [params["edge_api_url"]]), **options)
     try:
-        names = [params["edge_zone"]] if params["edge_zone"] else _parents(host)
-        zone = next((name for name in names if _has_zone(client, name)), "")
+        if zone := params["edge_zone"] or "":
+            client.zone(zone)
+        else:
+            zone = next((name for name in _parents(host) if _has_zone(client, name)), "")
     finally:
         client.close()
     return replace(found, zone=zone, asked=(*found.asked, f"Cloudflare ({zone or 'no zone of the shop'})"))

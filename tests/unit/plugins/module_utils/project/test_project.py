@@ -320,7 +320,8 @@ def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
     assert "Give dest the path of a new folder" in result["msg"]
     assert names(tmp_path / "ops") == {"ansible.cfg"}
     (tmp_path / "file").write_text("")
-    assert "is a file" in write(tmp_path, dest=str(tmp_path / "file"))["msg"]
+    assert "is a file" in (refused := write(tmp_path, dest=str(tmp_path / "file"))["msg"])
+    assert refused.endswith(" Nothing was written.")
 
 
 def test_a_shop_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -394,11 +395,23 @@ def test_with_tokens_the_vendors_are_asked_and_nothing_but_read(tmp_path: Path) 
     )
 
 
-def test_a_token_of_another_team_is_refused_with_the_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "words", "variable"),
+    [
+        ({"frontend_token": "other-sesame"}, "a token that belongs to the project's team", "VERCEL_TOKEN"),
+        ({"backend_environment": "produktion"}, "it has production, staging", "backend_environment"),
+        ({"edge_zone": "acme.example"}, "Cloudflare has no zone 'acme.example'", "edge_zone"),
+    ],
+)
+def test_what_a_vendor_does_not_have_is_refused_with_the_variables_of_init(
+    tmp_path: Path, wrong: dict[str, str], words: str, variable: str
+) -> None:
     with FakeVendor(vendors).installed():
-        result = write(tmp_path, **{**TOKENS, "frontend_token": "other-sesame"})
+        result = write(tmp_path, **{**TOKENS, **wrong})
     assert result["failed"]
-    assert "use a token that belongs to the project's team" in result["msg"]
+    assert words in result["msg"]
+    assert variable in result["msg"].partition("init asked with ")[2]
+    assert result["msg"].endswith(" Nothing was written.")
     assert "sesame" not in json.dumps(result)
     assert not (tmp_path / "ops").exists()
 
