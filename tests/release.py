@@ -101,15 +101,12 @@ def digest(path: Path) -> str:
 def check_installed(artefact: Path, scratch: Path) -> None:
     """Install it into an empty place, and let Ansible find a playbook by its name."""
     place = str(scratch / "collections")
-    run(str(BIN / "ansible-galaxy"), "collection", "install", str(artefact), "--collections-path", place)
-    words = ("storefront.runbook.deploy", "--syntax-check", "-i", "localhost,")
-    run(
-        str(BIN / "ansible-playbook"),
-        *words,
-        cwd=scratch,
-        ANSIBLE_COLLECTIONS_PATH=place,
-        ANSIBLE_CONFIG=str(scratch / "none"),
-    )
+    # Without these, ansible-galaxy finds the collection in this checkout, and installs nothing.
+    only = {"ANSIBLE_COLLECTIONS_PATH": place, "ANSIBLE_CONFIG": str(scratch / "none.cfg")}
+    install = ("collection", "install", str(artefact), "--collections-path", place)
+    run(str(BIN / "ansible-galaxy"), *install, cwd=scratch, **only)
+    syntax = ("storefront.runbook.deploy", "--syntax-check", "-i", "localhost,")
+    run(str(BIN / "ansible-playbook"), *syntax, cwd=scratch, **only)
 
 
 def release(scratch: Path) -> list[str]:
@@ -121,8 +118,8 @@ def release(scratch: Path) -> list[str]:
     first, second = (build(tree, scratch / f"built-{tree.name}") for tree in trees)
     if digest(first) != digest(second):
         raise Refused(f"Two builds of the same commit differ: {digest(first)} and {digest(second)}.")
-    run("bash", str(ROOT / "tests/sanity/importer.sh"), str(first), VENV=str(BIN.parent))
     check_installed(first, scratch)
+    run("bash", str(ROOT / "tests/sanity/importer.sh"), str(first), VENV=str(BIN.parent))
     DIST.mkdir(exist_ok=True)
     artefact = DIST / first.name
     artefact.write_bytes(first.read_bytes())

@@ -55,3 +55,16 @@ def test_what_is_packed_again_is_the_same(tmp_path: Path) -> None:
     with tarfile.open(packed[0]) as again:
         assert again.getnames() == ["MANIFEST.json", "a.txt", "b.txt"]
         assert {(one.mtime, one.uid, one.uname) for one in again.getmembers()} == {(1_700_000_000, 0, "")}
+
+
+def test_the_artefact_is_installed_although_this_checkout_is_the_same_collection(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    (small / "playbooks").mkdir(parents=True)
+    (small / "README.md").write_text("small")
+    (small / "galaxy.yml").write_text(
+        "namespace: storefront\nname: runbook\nversion: 1.0.0\nreadme: README.md\nauthors: [test]\nlicense: [MIT]\n"
+    )
+    (small / "playbooks/deploy.yml").write_text("- hosts: localhost\n  tasks: []\n")
+    release.run(str(release.BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path), cwd=small)
+    release.check_installed(tmp_path / "storefront-runbook-1.0.0.tar.gz", tmp_path)
+    assert (tmp_path / "collections/ansible_collections/storefront/runbook/FILES.json").exists()
