@@ -8,11 +8,14 @@ rm -rf docs/build
 mkdir -m 700 docs/build
 .venv/bin/antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir docs/build storefront.runbook >/dev/null
 .venv/bin/python docs/labels.py docs/build/ansible.inv
+mkdir docs/build/static
+cp docs/site.css docs/build/static/
 cat >> docs/build/conf.py <<'END'
 
 project = 'storefront.runbook'
 title = 'storefront.runbook'
 html_short_title = 'storefront.runbook'
+html_static_path, html_css_files = ['static'], ['site.css']
 # Our own pages are Markdown. Headings have the anchors that GitHub gives them.
 extensions += ['myst_parser']
 myst_heading_anchors = 4

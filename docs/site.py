@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "docs/faults.md": "faults",
     },
     "Reference": {
+        "docs/contents.md": "contents",
         "docs/inventory.md": "inventory",
         "docs/costs.md": "costs",
         "docs/support.md": "support",
@@ -145,7 +146,10 @@ def index() -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     intro = text.split("\n## ")[0].rstrip()
     parts = [rewritten("README.md", intro)]
-    contents = {"Start": ["readme"], **{name: list(section.values()) for name, section in SECTIONS.items()}}
+    contents = {
+        "Start": ["Try it, and deploy for real <readme>"],
+        **{name: list(section.values()) for name, section in SECTIONS.items()},
+    }
     contents["Playbooks"] = [f"playbooks/{name}" for name in playbooks()]
     contents["Modules, roles and filters"] = [COLLECTION]
     for name, places in contents.items():

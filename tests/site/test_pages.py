@@ -36,6 +36,11 @@ SHOWN = [
     "vercel_deploy_module",
     "backend_role",
 ]
+# The headings that are wider than their place, so that the window cuts them off.
+CUT_OFF = """() => [...document.querySelectorAll("h1, h2, h3, h4")]
+  .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"""
+ON_ONE_LINE = """() => [...document.querySelectorAll("td")]
+  .filter(one => getComputedStyle(one).whiteSpace == "nowrap").length"""
 pytestmark = pytest.mark.skipif(not (HTML / "index.html").exists(), reason="make site builds the site")
 
 
@@ -65,6 +70,8 @@ def test_a_page_can_be_read(page: Page, name: str) -> None:
     assert len(page.locator("[role=main], main").first.inner_text()) > 200
     too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert too_wide <= 1, f"{name} is {too_wide} pixels wider than the window"
+    assert page.evaluate(CUT_OFF) == []
+    assert page.evaluate(ON_ONE_LINE) == 0, "the cells of a table wrap"
 
 
 def test_every_link_of_the_site_leads_to_a_page_of_it(browser: Browser) -> None:
