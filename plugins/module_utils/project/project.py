@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RunbookError
+from ..core.errors import ConfigError, RunbookError
 from ..core.plan import Plan
-from ..source.shop.shop import settings_of
+from ..source.shop.shop import Settings, settings_of
 from ..source.shop.tree import Tree
 from .facts import Facts, read_facts
 from .files import files
@@ -20,6 +21,7 @@ from .variables import PRODUCTION, STAGING, Wanted, placeholders, secrets, varia
 from .vendors import Answers, ask, unknown
 
 CREATED, UNWRITTEN = "created", "Nothing was written."
+SETTING = re.compile(r"\b[a-z][a-z0-9-]*\.[a-z_]+=")  # where an error offers one, as frontend.package=apps/web
 
 
 def plan_project(params: Mapping[str, Any], here: Path) -> Plan:
@@ -36,7 +38,7 @@ def _plan(params: Mapping[str, Any], here: Path) -> Plan:
     refuse_inside(app, dest)
     compare(dest, {})  # a folder that cannot be written is refused before anybody is asked
     parts = settings_of(params["parts"])
-    facts = read_facts(Tree.of_folder(app), params["storefront"], app.name, params["backend_platform"], parts)
+    facts = _facts(app, params, parts)
     answers = ask(facts, params)
     wanted = Wanted(source_path(app, dest / PRODUCTION), params["store"])
     written = files(facts, answers, wanted, params["playbooks"], params["spec"])
@@ -54,6 +56,15 @@ def _plan(params: Mapping[str, Any], here: Path) -> Plan:
     if there:
         return Plan("", "", result=result)
     return Plan("", "".join(f"{path}\n" for path in written), todo={"dest": dest, "files": written}, result=result)
+
+
+def _facts(app: Path, params: Mapping[str, Any], parts: Settings) -> Facts:
+    try:
+        return read_facts(Tree.of_folder(app), params["storefront"], app.name, params["backend_platform"], parts)
+    except ConfigError as error:
+        if SETTING.search(str(error)):
+            error.advise("Give such a setting as -e parts=PART.SETTING=VALUE.")
+        raise
 
 
 def write_project(plan: Plan) -> None:

@@ -56,9 +56,10 @@ def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[st
         return None
     found = frontend_packages(tree, packages) if folder is None else [join(folder)]
     if len(found) > 1:
+        count = "two" if len(found) == 2 else len(found)
         raise ConfigError(
-            f"There are two frontends: {' and '.join(packages[one].file for one in found)}. A storefront has one. "
-            f"Choose it, for example frontend.package={found[0]}.",
+            f"There are {count} frontends: {' and '.join(packages[one].file for one in found)}. A storefront has one. "
+            f"Choose it: frontend.package={found[0] or '.'}, for example.",
             code="two_frontends",
             file=packages[found[0]].file,
         )

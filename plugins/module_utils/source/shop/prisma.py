@@ -95,10 +95,10 @@ def _refuse_without_schema(tree: Tree, packages: Mapping[str, Package]) -> None:
                     file=file,
                 )
     using = [package.file for package in packages.values() if "prisma" in package.dependencies]
-    if using and not any(path.endswith(".prisma") for path in tree.paths):
+    if using and not any(path.endswith(".prisma") and "datasource" in tree.text(path) for path in tree.paths):
         raise ConfigError(
-            f"{using[0]} depends on prisma, but no schema (*.prisma) is in the repository. Commit it, remove prisma, or"
-            " leave the database out: database.root=none.",
+            f"{using[0]} depends on prisma, but no schema (*.prisma) with a datasource is in the repository. Commit it,"
+            " remove prisma, or leave the database out: database.root=none.",
             code="no_schema",
             file=using[0],
         )

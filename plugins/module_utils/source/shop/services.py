@@ -73,7 +73,7 @@ def _railway(tree: Tree) -> list[Service]:
 def _render(tree: Tree) -> list[Service]:
     path = next((name for name in RENDER if name in tree), RENDER[0])
     found = []
-    for item in tree.yaml(path).get("services") or []:
+    for item in _list(tree.yaml(path), "services", path):
         if not isinstance(item, dict):
             raise ConfigError(
                 f"{path}: services is not a list of mappings. Correct the file.", code="bad_file", file=path
@@ -91,7 +91,7 @@ def _render(tree: Tree) -> list[Service]:
             )
         values = {
             str(one["key"]): str(one["value"])
-            for one in item.get("envVars") or []
+            for one in _list(item, "envVars", path)
             if isinstance(one, dict) and {"key", "value"} <= one.keys()
         }
         commands = (_text(item, "buildCommand"), _text(item, "startCommand"), _text(item, "preDeployCommand"))
@@ -114,6 +114,13 @@ def _mapping(content: Mapping[str, Any], key: str, path: str) -> Mapping[str, An
     value = content.get(key) or {}
     if not isinstance(value, dict):
         raise ConfigError(f"{path}: {key} is not a mapping. Correct the file.", code="bad_file", file=path)
+    return value
+
+
+def _list(content: Mapping[str, Any], key: str, path: str) -> list[Any]:
+    value = content.get(key) or []
+    if not isinstance(value, list):
+        raise ConfigError(f"{path}: {key} is not a list. Correct the file.", code="bad_file", file=path)
     return value
 
 

@@ -217,7 +217,16 @@ def test_an_example_or_this_machine_is_no_public_address(url: str, public: bool)
         ({"package.json": web()}, ["package.json has no lockfile", "npm, pnpm or yarn"]),
         (
             {**SINGLE, "admin/package.json": web("admin"), "admin/package-lock.json": NPM},
-            ["two frontends", "admin/package.json", "frontend.package="],
+            ["two frontends", "admin/package.json", "frontend.package=."],
+        ),
+        (
+            {**SINGLE, **{f"{one}/{file}": text for one in "ab" for file, text in SINGLE.items()}},
+            ["3 frontends", "a/package.json and b/package.json"],
+        ),
+        ({**API_ONLY, "render.yaml": "services: 5"}, ["render.yaml: services is not a list"]),
+        (
+            {**API_ONLY, "render.yaml": "services: [{type: web, name: orders, envVars: yes}]"},
+            ["render.yaml: envVars is not a list"],
         ),
         (
             {**TURBO, "packages/db/prisma.config.ts": "export default {\n  schema: 'db/schema.prisma',\n}"},
@@ -226,6 +235,10 @@ def test_an_example_or_this_machine_is_no_public_address(url: str, public: bool)
         (
             {**SINGLE, "package.json": api(dependencies={"fastify": "^5", "prisma": "6"})},
             ["package.json depends on prisma", "no schema"],
+        ),
+        (
+            {**NO_REDIS, "package.json": api(dependencies={"prisma": "6"}), "prisma/schema.prisma": ""},
+            ["package.json depends on prisma", "no schema (*.prisma) with a datasource"],
         ),
         ({"package.json": "{", "package-lock.json": NPM}, ["package.json is not valid JSON"]),
         ({**SINGLE, ".vercel/project.json": "[]"}, [".vercel/project.json", "JSON mapping"]),
@@ -334,7 +347,9 @@ def test_a_shop_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_an_operator_chooses_between_two_frontends(tmp_path: Path) -> None:
     shop = {**SINGLE, "admin/package.json": web("admin"), "admin/package-lock.json": NPM}
-    assert write(tmp_path, shop)["failed"]
+    assert write(tmp_path, shop)["msg"].endswith(
+        "frontend.package=., for example. Give such a setting as -e parts=PART.SETTING=VALUE. Nothing was written."
+    )
     result = write(tmp_path, shop, parts=["frontend.package=admin"], storefront="Acme Admin")
     assert result["storefront"] == "acme-admin"
     assert "frontend_root_directory: admin" in (tmp_path / "ops/production/group_vars/storefronts/vars.yml").read_text()
