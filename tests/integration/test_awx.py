@@ -18,6 +18,7 @@ import yaml
 
 from conftest import ROOT
 from tests.awx_double import TOKEN, Awx, running
+from tests.event_receiver import Receiver
 
 AWX = ROOT / ".cache" / "awx" / "ansible_collections"
 pytestmark = pytest.mark.skipif(not AWX.is_dir(), reason="awx.awx is missing: make setup downloads it")
@@ -108,3 +109,17 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     for word in words:
         assert word in " ".join(output.split())
     assert awx.writes == 0
+
+
+def test_what_is_no_awx_is_refused(collections: Path) -> None:
+    other = Receiver()
+    try:
+        for address in ("http://127.0.0.1:9", other.url("")):
+            code, output = apply(collections, address)
+            said = " ".join(output.split())
+            assert code == 2
+            assert f"Nothing was changed. {address} is no AWX" in said
+            assert "check CONTROLLER_HOST" in said
+    finally:
+        other.stop()
+    assert other.got == []
