@@ -452,7 +452,30 @@ def test_a_warning_is_shown_once(desk):
     assert desk.run().stdout.count("the variables are the old ones again") == 1
 
 
-def test_it_works_under_ansible_runner(good):
+# What AWX 24 sets for a job, and gives it beside the answers of its survey.
+AWX_SETS = {
+    "ANSIBLE_FORCE_COLOR": "True",
+    "ANSIBLE_HOST_KEY_CHECKING": "False",
+    "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
+    "ANSIBLE_PARAMIKO_RECORD_HOST_KEYS": "False",
+    "ANSIBLE_RETRY_FILES_ENABLED": "False",
+    "AWX_HOST": "https://awx.example.com",
+    "AWX_ISOLATED_DATA_DIR": "/runner/artifacts/7",
+    "AWX_PRIVATE_DATA_DIR": "/tmp/awx_7",  # noqa: S108  a value, nothing is written there
+    "INVENTORY_ID": "2",
+    "JOB_ID": "7",
+    "MAX_EVENT_RES": "700000",
+    "PROJECT_REVISION": "5021c4c",
+}
+AWX_GIVES = {
+    f"{prefix}_{name}": value
+    for prefix in ("awx", "tower")
+    for name, value in {"job_id": 7, "job_template_id": 3, "job_launch_type": "manual", "user_name": "ann"}.items()
+}
+
+
+@pytest.mark.parametrize(("sets", "gives"), [({}, {}), (AWX_SETS, AWX_GIVES)], ids=["alone", "as AWX runs it"])
+def test_it_works_under_ansible_runner(good, sets, gives):
     events: list[dict[str, Any]] = []
 
     def keep(event: dict[str, Any]) -> bool:
@@ -465,8 +488,8 @@ def test_it_works_under_ansible_runner(good):
         project_dir=str(good.folder),
         playbook=str(good.folder / "deploy.yml"),
         inventory=str(good.folder / "hosts.yml"),
-        extravars={"release": "v1.1.0"},
-        envvars={**good.environment(), "ANSIBLE_STDOUT_CALLBACK": "storefront.runbook.operator"},
+        extravars={"release": "v1.1.0", **gives},
+        envvars={**good.environment(), "ANSIBLE_STDOUT_CALLBACK": "storefront.runbook.operator", **sets},
         event_handler=keep,
         quiet=True,
     )
