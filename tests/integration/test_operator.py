@@ -461,7 +461,7 @@ AWX_SETS = {
     "ANSIBLE_RETRY_FILES_ENABLED": "False",
     "AWX_HOST": "https://awx.example.com",
     "AWX_ISOLATED_DATA_DIR": "/runner/artifacts/7",
-    "AWX_PRIVATE_DATA_DIR": "/tmp/awx_7",  # noqa: S108  a value, nothing is written there
+    "AWX_PRIVATE_DATA_DIR": "/tmp/awx_7",
     "INVENTORY_ID": "2",
     "JOB_ID": "7",
     "MAX_EVENT_RES": "700000",

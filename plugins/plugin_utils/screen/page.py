@@ -96,7 +96,8 @@ class Page:
         if columns(text) <= self.room - start:
             return [pad(f"  {label}", start) + text]
         whole = _OPTION.sub(r"\1" + _GLUE, text)  # an option stays with its value
-        first, *more = (row.replace(_GLUE, " ") for row in wrap(whole, self.room - 8))  # a backslash needs two columns
+        broken = wrap(whole, self.room - 8, break_words=False)  # a backslash needs two columns
+        first, *more = (row.replace(_GLUE, " ") for row in broken)
         rows = [f"    {first}", *(f"      {row}" for row in more)]
         return [*([f"  {label}"] if label else []), *(f"{row} \\" for row in rows[:-1]), rows[-1]]
 

@@ -90,15 +90,15 @@ def pad(text: str, limit: int) -> str:
     return text + " " * max(limit - columns(text), 0)
 
 
-def wrap(text: str, limit: int) -> list[str]:
+def wrap(text: str, limit: int, *, break_words: bool = True) -> list[str]:
     """Return text as lines of at most ``limit`` columns. Its own line ends stay; a word longer than a line
-    is broken.
+    is broken, or has a line of its own that is too long.
     """
     limit = max(limit, 8)
-    return [line for paragraph in text.split("\n") for line in _wrapped(paragraph, limit)]
+    return [line for paragraph in text.split("\n") for line in _wrapped(paragraph, limit, break_words)]
 
 
-def _wrapped(paragraph: str, limit: int) -> Iterator[str]:
+def _wrapped(paragraph: str, limit: int, break_words: bool) -> Iterator[str]:
     words = paragraph.lstrip(" ")
     line = " " * (len(paragraph) - len(words))  # a difference shows how deep a value lies
     for word in words.split(" "):
@@ -109,7 +109,7 @@ def _wrapped(paragraph: str, limit: int) -> Iterator[str]:
         if line.strip():
             yield line.rstrip()
         line = word
-        while columns(line) > limit:
+        while break_words and columns(line) > limit:
             head = _head(line, limit)
             yield head
             line = line[len(head) :]

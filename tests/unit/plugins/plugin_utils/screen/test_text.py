@@ -72,13 +72,13 @@ def test_a_row_has_its_time_at_the_right_edge(width):
     assert any(row.endswith("2 min 05 s") for row in rows)
 
 
-def test_a_command_that_needs_two_lines_can_be_copied():
-    rows = Page(60).lines(
-        Line("ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3", "next", command=True)
-    )
+@pytest.mark.parametrize("folder", ["playbooks", f"/runner/{'a-long-name/' * 8}playbooks"])
+def test_a_command_that_needs_two_lines_can_be_copied(folder):
+    command = f"ansible-playbook {folder}/deploy.yml -i inventories/production -e release=v1.2.3"
+    rows = Page(60).lines(Line(command, "next", command=True))
     assert rows[0] == "  next"
     joined = " ".join(row.strip().removesuffix("\\").strip() for row in rows[1:])
-    assert joined == "ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3"
+    assert joined == command
     assert all(row.endswith("\\") for row in rows[1:-1])
     assert not rows[-1].endswith("\\")
 
