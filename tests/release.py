@@ -52,32 +52,28 @@ def version_of(tree: Path) -> str:
     return version
 
 
-def export(folder: Path) -> Path:
-    """Write the files of the last commit to a folder."""
-    content = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
+def export(folder: Path, commit: str) -> Path:
+    """Write the files of a commit to a folder."""
+    content = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(folder, filter="data")
     return folder
 
 
-def changelog(tree: Path, version: str) -> bool:
+def changelog(tree: Path, version: str, date: str) -> bool:
     """Whether the commit has the version's changelog. Without it, the artefact gets one from the fragments."""
     releases = yaml.safe_load((tree / "changelogs/changelog.yaml").read_text())["releases"]
     if version in (releases or {}):
         return True
-    run(str(BIN / "antsibull-changelog"), "release", "--version", version, "--date", commit_date(), cwd=tree)
+    run(str(BIN / "antsibull-changelog"), "release", "--version", version, "--date", date, cwd=tree)
     return False
 
 
-def commit_date() -> str:
-    return run("git", "log", "-1", "--format=%cs")
-
-
-def build(tree: Path, target: Path) -> Path:
-    """Build the artefact as Galaxy wants it, then pack it again with the times of the commit."""
+def build(tree: Path, target: Path, seconds: int) -> Path:
+    """Build the artefact as Galaxy wants it, then pack it again with the time of the commit."""
     run(str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(target), "--force", ".", cwd=tree)
     (artefact,) = target.glob("storefront-runbook-*.tar.gz")
-    repack(artefact, int(run("git", "log", "-1", "--format=%ct")))
+    repack(artefact, seconds)
     return artefact
 
 
@@ -111,11 +107,12 @@ def check_installed(artefact: Path, scratch: Path) -> None:
 
 def release(scratch: Path) -> list[str]:
     """Build and check; returns what was found, line by line."""
-    trees = [export(scratch / name) for name in ("first", "second")]
+    commit, seconds, date = run("git", "log", "-1", "--format=%H %ct %cs").split()  # once: another may come meanwhile
+    trees = [export(scratch / name, commit) for name in ("first", "second")]
     version = version_of(trees[0])
     run(str(BIN / "antsibull-changelog"), "lint", cwd=trees[0])
-    committed = [changelog(tree, version) for tree in trees]
-    first, second = (build(tree, scratch / f"built-{tree.name}") for tree in trees)
+    committed = [changelog(tree, version, date) for tree in trees]
+    first, second = (build(tree, scratch / f"built-{tree.name}", int(seconds)) for tree in trees)
     if digest(first) != digest(second):
         raise Refused(f"Two builds of the same commit differ: {digest(first)} and {digest(second)}.")
     check_installed(first, scratch)
