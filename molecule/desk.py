@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import requests
@@ -15,7 +20,8 @@ from ansible_collections.storefront.runbook.plugins.modules import (
     storefront_status,
 )
 
-from molecule.conftest import Shop
+from molecule.conftest import Played, Shop
+from sandbox.process import wait_until
 from tests.unit.support import run_module
 
 FRONTEND_CHECKS = [
@@ -31,23 +37,14 @@ BACKEND_CHECKS = [
 def options(shop: Shop, **other: Any) -> dict[str, Any]:
     """Return the options of a page's module."""
     state, at = shop.sandbox.state, shop.at
-    cloud, tokens, s3, railway = state["cloud"], state["tokens"], state["s3"], at["railway"]
-    kinds = {"api": "web", "worker": "worker"}
+    cloud, tokens, s3 = state["cloud"], state["tokens"], state["s3"]
     frontend = {"project": at["vercel"]["project"], "team": at["vercel"]["team"], "url": at["frontend_url"]}
-    backend = {
-        "platform": "railway",
-        "project": railway["project"],
-        "environment": railway["environment"],
-        "url": at["backend_url"],
-        "root_directory": "apps/backend",
-        "units": [{"name": name, "kind": kinds[name], "service": id_} for name, id_ in railway["services"].items()],
-    }
     return {
         "storefront": shop.name,
         "store": at["store"],
         **{f"store_{name}": s3[name] for name in ("endpoint_url", "access_key", "secret_key", "region")},
         "frontend": {**frontend, "api_token": tokens["vercel"], "api_url": cloud["vercel_url"]},
-        "backend": {**backend, "api_token": tokens["railway"], "api_url": cloud["railway_url"]},
+        "backend": backend(shop),
         "database": {"url": at["database_url"], "root_directory": "apps/backend"},
         "redis": {"url": at["redis_url"]},
         "edge": {
@@ -60,6 +57,23 @@ def options(shop: Shop, **other: Any) -> dict[str, Any]:
         "timeout": 30.0,  # of a busy machine
         "command": {"playbooks": "playbooks", "inventory": ["production"]},
         **other,
+    }
+
+
+def backend(shop: Shop) -> dict[str, Any]:
+    """Return the options of the backend: at Railway, or at Render."""
+    state, at = shop.sandbox.state, shop.at
+    platform, kinds = at["backend"], {"api": "web", "worker": "worker"}
+    services = at[platform]["services"].items()
+    return {
+        "platform": platform,
+        "api_token": state["tokens"][platform],
+        "api_url": state["cloud"][f"{platform}_url"],
+        "project": at[platform].get("project"),
+        "environment": at[platform].get("environment"),
+        "url": at["backend_url"],
+        "root_directory": "apps/backend",
+        "units": [{"name": name, "kind": kinds[name], "service": id_} for name, id_ in services],
     }
 
 
@@ -86,6 +100,27 @@ def releases(shop: Shop, **other: Any) -> dict[str, Any]:
 
 def logs(shop: Shop, **other: Any) -> dict[str, Any]:
     return page(storefront_logs, shop, **other)
+
+
+def followed(shop: Shop, patterns: Sequence[str], paths: Sequence[str], **options: Any) -> Played:
+    """Follow the logs, and request ``paths`` until the screen shows a line of each pattern. The play, which would run
+    for ten minutes, is then interrupted.
+    """
+    running = shop.begin("logs.yml", follow=600, since="1s", **options)
+
+    def asked(pattern: str) -> bool:
+        for path in paths:
+            requests.get(f"{path}?{time.monotonic()}", timeout=10)
+        return bool(re.search(pattern, running.printed()))
+
+    try:
+        for pattern in patterns:
+            assert wait_until(partial(asked, pattern), 90), running.printed()
+        assert not running.future.done()
+    finally:
+        running.send(signal.SIGINT)
+        ended = running.end()
+    return ended
 
 
 def vercel(shop: Shop, method: str, path: str, **content: Any) -> Any:

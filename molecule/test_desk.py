@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +18,7 @@ import requests
 
 from conftest import ROOT
 from molecule import desk
-from molecule.conftest import Shop, back_to
+from molecule.conftest import Shop, back_to, development
 from sandbox.process import wait_until
 
 NOWHERE = "http://127.0.0.1:1"
@@ -85,6 +84,31 @@ def test_half_of_the_systems_are_down_and_the_rest_still_comes(live: Shop) -> No
     assert "hidden-password" not in people.stdout
 
 
+@pytest.mark.parametrize(("playbook", "words"), [("releases.yml", "v1.1.0"), ("logs.yml", " frontend ")])
+def test_a_page_of_the_platforms_comes_when_the_half_is_down(live: Shop, playbook: str, words: str) -> None:
+    requests.get(live.at["frontend_url"] + f"/products?{time.monotonic()}", timeout=10)
+    played = live.play(playbook, fail_on="never", **HALF)
+    assert played.rc == 0, played.stdout
+    assert words in played.stdout
+    assert "api" in played.text, "what could not be asked is named"
+    assert "hidden-password" not in played.stdout
+
+
+def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Shop, tmp_path: Path) -> None:
+    live.sandbox.create_storefront("second")  # nothing is deployed to it
+    try:
+        inventory = development(tmp_path / "inventory", "shop", "second")
+        both = live.play("status.yml", inventory=inventory, output="json")
+        assert both.rc == 2, both.stdout
+        found = json.loads(both.stdout)["storefronts"]
+        assert {name: one["level"] for name, one in found.items()} == {"shop": "ok", "second": "down"}
+        assert all("--limit second" in command for command in found["second"]["next"]), found["second"]["next"]
+        one = live.play("status.yml", "--limit shop", inventory=inventory, output="json")
+        assert (one.rc, json.loads(one.stdout)["storefronts"].keys()) == (0, {"shop"}), one.stdout
+    finally:
+        live.sandbox.drop_storefront("second")
+
+
 @pytest.mark.parametrize(
     ("playbook", "given", "words"),
     [
@@ -94,7 +118,12 @@ def test_half_of_the_systems_are_down_and_the_rest_still_comes(live: Shop) -> No
         ("logs.yml", {"unit": "apii"}, "did you mean"),
         ("releases.yml", {"compare": "v1.0.0..v9.9.9"}, "v9.9.9"),
         ("redis.yml", {"flush": "*"}, "no literal"),
+        ("logs.yml", {"limit": 0}, "limit is 0."),
+        ("redis.yml", {"redis_interval": -1}, "interval is -1."),
         ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
+        ("diagnose.yml", {"unit": "apii"}, "did you mean api?"),
+        ("maintenance.yml", {"maintenance_state": "on", "maintenance_minutes": 0}, "maintenance_minutes is 0."),
+        ("status.yml", {"output_path": "/dev/null/status.json"}, "The page was not written to /dev/null/status.json"),
     ],
 )
 def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], words: str) -> None:
@@ -152,22 +181,9 @@ def test_logs_are_merged_masked_and_bounded(live: Shop) -> None:
 
 
 def test_new_lines_show_while_they_are_followed(live: Shop) -> None:
-    """The pages of the site are asked until one shows; the play would run for ten minutes."""
-    running = live.begin("logs.yml", follow=600, since="1s", unit=["api", "frontend"])
     seen = (r" api +info .*request completed .*\[req-\w+\]", r" frontend +info +GET /products 200")
-
-    def asked(pattern: str) -> bool:
-        requests.get(live.at["backend_url"] + "/api/products", timeout=10)
-        requests.get(live.at["frontend_url"] + f"/products?{time.monotonic()}", timeout=10)
-        return bool(re.search(pattern, running.printed()))
-
-    try:
-        for pattern in seen:
-            assert wait_until(partial(asked, pattern), 90), running.printed()
-        assert not running.future.done()
-    finally:
-        running.send(signal.SIGINT)
-        ended = running.end()
+    paths = (live.at["backend_url"] + "/api/products", live.at["frontend_url"] + "/products")
+    ended = desk.followed(live, seen, paths, unit=["api", "frontend"])
     lines = [line for line in text_of(ended) if " api " in line]
     assert len(lines) == len(set(lines)), "each line shows once"
 
@@ -191,6 +207,7 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     place = {"environmentId": shop.at["railway"]["environment"], "serviceId": shop.at["railway"]["services"]["api"]}
     shop.set_variable(place["serviceId"], "FEATURE_FLAG", "on")
     assert kinds(shop) == {("api", "variables")}
+    _variables_of_vercel(shop)
     update = "mutation($e: String!, $s: String!, $i: ServiceInstanceUpdateInput!)"
     update += " { serviceInstanceUpdate(environmentId: $e, serviceId: $s, input: $i) }"
     scaled = {"multiRegionConfig": {"us-west2": {"numReplicas": 2}}}
@@ -217,6 +234,26 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     assert "frontend was rolled back from v1.1.0 to v1.0.0 on" in strict.text
     assert "api: FEATURE_FLAG was added" in strict.text
     assert "api was scaled from 1 to 2 replicas" in strict.text
+
+    listed = desk.railway(shop, LISTED, i={**place, "projectId": shop.at["railway"]["project"]})["deployments"]["edges"]
+    desk.railway(shop, "mutation($i: String!) { deploymentRollback(id: $i) }", i=listed[-1]["node"]["id"])
+    assert wait_until(lambda: ("api", "rolled back") in kinds(shop), 60)
+
+
+LISTED = "query($i: DeploymentListInput!) { deployments(input: $i, first: 20) { edges { node { id } } } }"
+
+
+def _variables_of_vercel(shop: Shop) -> None:
+    """Add a variable in Vercel's dashboard, change it, and remove it: each shows, right after our deploy as well."""
+    path = "/v10/projects/{project}/env"
+    new = {"key": "BANNER", "value": "sale", "type": "plain", "target": ["production"]}
+    made = desk.vercel(shop, "POST", path, json=new)
+    assert ("frontend", "variables") in kinds(shop)
+    one = f"/v9/projects/{{project}}/env/{made.get('created', made)['id']}"
+    desk.vercel(shop, "PATCH", one, json={"value": "no sale"})
+    assert "frontend: BANNER was added" in [drift["what"] for drift in desk.status(shop)["drift"]]
+    desk.vercel(shop, "DELETE", one)
+    assert ("frontend", "variables") not in kinds(shop)
 
 
 def _shows(shop: Shop, drift: set[str]) -> bool:

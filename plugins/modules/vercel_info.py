@@ -33,6 +33,11 @@ options:
       - Seconds to read the runtime log, which Vercel streams without an end.
     type: float
     default: 5.0
+  variable_changes:
+    description:
+      - Returns RV(variable_changes). No value is read.
+    type: bool
+    default: false
   digest_key:
     description:
       - Key for the digests in RV(variables). Without it RV(variables) is not returned. Use a long random value, the
@@ -110,6 +115,24 @@ candidates:
   type: list
   elements: dict
   contains: *deployment
+variable_changes:
+  description:
+    - When each of the project's variables was set last, by name. Null where the token may not read variables.
+  returned: when O(variable_changes) is true
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name.
+      type: str
+      sample: NEXT_PUBLIC_API_URL
+    at:
+      description: Milliseconds since 1970, by Vercel's clock.
+      type: int
+      sample: 1772366400000
+    digest:
+      description: Differs whenever one of its values is set or removed.
+      type: str
 variables:
   description:
     - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value. It is null for a
@@ -217,9 +240,10 @@ elapsed:
   type: float
 """
 
+from contextlib import suppress
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.errors import ConfigError, RunbookError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
@@ -227,7 +251,7 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.git import git_link
 from ..module_utils.platforms.vercel.states import auto_assigns, describe, production
-from ..module_utils.platforms.vercel.variables import listing
+from ..module_utils.platforms.vercel.variables import changes, listing
 
 
 def argument_spec() -> dict[str, Any]:
@@ -238,6 +262,7 @@ def argument_spec() -> dict[str, Any]:
         "logs": {"type": "list", "elements": "str", "choices": ["build", "runtime"], "default": []},
         "deployment": {"type": "str"},
         "digest_key": {"type": "str", "no_log": True},
+        "variable_changes": {"type": "bool", "default": False},
         "log_seconds": {"type": "float", "default": 5.0},
     }
 
@@ -257,6 +282,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
         result={
             **logs,
             **({"variables": listing(client, project, params["digest_key"])} if params["digest_key"] else {}),
+            **({"variable_changes": changes_of(client, project)} if params["variable_changes"] else {}),
             "live": describe(live) if live else None,
             "candidates": [found for found in older if not live or found["id"] != live["id"]],
             "project": {
@@ -269,6 +295,13 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
             },
         },
     )
+
+
+def changes_of(client: Vercel, project: Any) -> list[dict[str, Any]] | None:
+    """Return when each variable was set; None where the token may not read variables, which blocks no deploy."""
+    with suppress(RunbookError):
+        return changes(client, project)
+    return None
 
 
 def read_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:

@@ -70,13 +70,17 @@ def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: s
     if moved.get("to") == live["id"] and moved.get("type"):
         verb = "rolled back" if moved["type"] == "rollback" else "promoted"
         yield Drift(name, verb, f"{name} was {verb} from {was} to {serves}", moved.get("at"), exact=True)
-    elif by_us and _by_a_lever(live, then):
-        return
+    elif by_us and (now.get("resumed") or _by_a_lever(live, then)):
+        return  # Render deploys what it starts again, such as at the end of a maintenance
     elif by_us:
         created, recorded = moment(live.get("created_at")), moment(since)
         if created and recorded and created <= recorded:
             return  # the run itself deployed it again, to end its maintenance
         yield Drift(name, "redeployed", f"{name} was deployed again ({serves})", live.get("created_at"), exact=True)
+    elif now.get("rolled_back"):
+        yield Drift(
+            name, "rolled back", f"{name} was rolled back from {was} to {serves}", live.get("created_at"), exact=True
+        )
     else:
         yield Drift(name, "deployed", f"{name} was moved from {was} to {serves}", live.get("created_at"), exact=True)
 
@@ -105,15 +109,26 @@ def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since
         for word, found in words:
             names = [one for one in found if one not in then.get("held", [])]
             if names:
-                yield Drift(name, "variables", f"{name}: {', '.join(names)} {_was(names)} {word}", since)
+                at = _last_set(now, names)
+                what = f"{name}: {', '.join(names)} {_was(names)} {word}"
+                yield Drift(name, "variables", what, at or since, exact=bool(at))
         return
     began = moment(since)
     limit = began.timestamp() * 1000 + SLACK * 1000 if began else None
     late = [one for one in now.get("variables") or [] if limit and (one.get("at") or 0) > limit]
     late = [one for one in late if one["name"] not in then.get("held", [])]
     for one in sorted(late, key=lambda item: item["at"]):
-        at = datetime.fromtimestamp(one["at"] / 1000).astimezone().isoformat(timespec="seconds")
-        yield Drift(name, "variables", f"{name}: {one['name']} was set", at, exact=True)
+        yield Drift(name, "variables", f"{name}: {one['name']} was set", _time(one["at"]), exact=True)
+
+
+def _last_set(now: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return when the newest of the variables was set; None where the platform does not say, or has them no more."""
+    times = [one["at"] for one in now["variables"] or [] if one["name"] in names and one.get("at")]
+    return _time(max(times)) if times else None
+
+
+def _time(milliseconds: float) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(timespec="seconds")
 
 
 def _was(names: list[str]) -> str:

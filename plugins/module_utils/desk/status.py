@@ -63,15 +63,15 @@ def _unit(facts: Facts, name: str, closed: Held | None) -> Surface:
     found, platform = Surface(name), fact(facts, f"unit:{name}")
     _reported(found, facts, name, closed)
     answered = platform.value or {}
-    live = answered.get("live") or {}
+    live, suspended = answered.get("live") or {}, answered.get("suspended")
     if platform.problem:
         found.note(ATTENTION, f"its platform could not be asked: {platform.problem}")
-    elif not live and closed and name in closed.units:
+    elif (suspended or not live) and closed and name in closed.units:
         found.note(ATTENTION, "stopped for the maintenance")
+    elif suspended:
+        found.note(DOWN, "it is suspended")
     elif not live:
         found.note(DOWN, "nothing of it runs")
-    if answered.get("suspended"):
-        found.note(DOWN, "it is suspended")
     found.release = found.release or str(live.get("release") or live.get("id") or "")
     found.since = live.get("created_at")
     if answered.get("replicas"):
@@ -238,7 +238,7 @@ def _edge(found: Fact, facts: Facts) -> Surface:
 def _store(found: Fact, facts: Facts) -> Surface:
     line = Surface("store")
     if found.problem:
-        line.note(ATTENTION, f"{found.problem} Deploys and backups need it")
+        line.note(ATTENTION, f"{found.problem.rstrip('.')}. Deploys and backups need it")
         return line
     line.facts.append(f"{number(len((found.value or {}).get('records') or []), 'newest record')} read")
     for remark in (found.value or {}).get("remarks") or []:

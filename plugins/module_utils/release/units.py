@@ -190,7 +190,10 @@ def frontend_problems(plan: Mapping[str, Any]) -> list[str]:
 
 def frontend_snapshot(info: Mapping[str, Any]) -> dict[str, State]:
     """Return the live state of the frontend. ``info`` is the result of vercel_info, empty before it ran."""
-    return {"frontend": {"platform": "vercel", **(info["live"] or ABSENT)}} if "live" in info else {}
+    if "live" not in info:
+        return {}
+    variables = _variables(info.get("variable_changes"))
+    return {"frontend": {"platform": "vercel", **variables, **(info["live"] or ABSENT)}}
 
 
 def frontend_served(promoted: Mapping[str, Any], staged: Mapping[str, Any]) -> dict[str, State]:

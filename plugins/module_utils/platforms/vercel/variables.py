@@ -75,11 +75,25 @@ def last_change(client: Vercel, project: Project) -> int:
 
 
 def changes(client: Vercel, project: Project) -> list[dict[str, Any]]:
-    """Return each variable's name and when it was last set, in milliseconds; without a value."""
+    """Return, by name, when a variable was last set, in milliseconds, and a ``digest`` that differs whenever one of its
+    values is set or removed; no value is read.
+    """
     listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})[
         "envs"
     ]
-    return [{"name": item["key"], "at": item.get("updatedAt") or item.get("createdAt") or 0} for item in listed]
+    found: dict[str, list[tuple[str, int]]] = {}
+    for item in listed:
+        if not item.get("system") and item["type"] != "system":
+            at = item.get("updatedAt") or item.get("createdAt") or 0
+            found.setdefault(item["key"], []).append((item["id"], at))
+    return [
+        {
+            "name": name,
+            "at": max(at for _id, at in settings),
+            "digest": hashlib.sha256(repr(sorted(settings)).encode()).hexdigest(),
+        }
+        for name, settings in sorted(found.items())
+    ]
 
 
 def read(client: Vercel, project: Project) -> list[Variable]:

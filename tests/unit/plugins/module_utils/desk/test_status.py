@@ -211,6 +211,7 @@ def test_a_certificate_that_ends_soon_needs_attention() -> None:
     [
         ("deployed", True, {"unit__api": unit(live={**LIVE, "id": "d9", "release": "v9"})}),
         ("redeployed", True, {"unit__api": unit(live={**LIVE, "id": "d9", "created_at": "2026-03-01T10:00:00+00:00"})}),
+        ("rolled back", True, {"unit__api": unit(live={**LIVE, "id": "d9", "release": "v9"}, rolled_back=True)}),
         ("stopped", False, {"unit__api": unit(live=None)}),
         ("scaled", False, {"unit__api": unit(replicas=3)}),
         ("variables", False, {"unit__api": unit(variables=VARIABLES[:1])}),
@@ -224,6 +225,13 @@ def test_what_somebody_changed_is_drift(kind: str, exact: bool, changed: dict[st
     assert (found.unit, found.kind, found.exact) == ("api", kind, exact)
     assert found.since
     assert found.text()
+
+
+def test_a_unit_that_render_started_again_is_no_drift_unless_it_serves_something_else() -> None:
+    again = {**LIVE, "id": "d9", "created_at": "2026-03-01T10:00:00+00:00"}
+    assert drift(facts(unit__api=unit(live=again, resumed=True))) == []
+    (found,) = drift(facts(unit__api=unit(live={**again, "release": "v9"}, resumed=True)))
+    assert found.kind == "deployed"
 
 
 def test_a_rollback_at_vercel_differs_from_a_promotion() -> None:
@@ -242,6 +250,22 @@ def test_a_variable_of_vercel_that_was_set_before_our_deploy_is_no_drift() -> No
     assert drift(facts(unit__frontend={**site, "variables": before})) == []
     (found,) = drift(facts(unit__frontend={**site, "variables": before + late}))
     assert "B was set" in found.what
+
+
+def test_each_change_of_a_variable_at_vercel_shows_however_soon_after_our_deploy() -> None:
+    site, at = well()["unit:frontend"], 1_740_000_000_000
+    then = [{"name": "A", "digest": "a"}, {"name": "B", "digest": "b"}]
+    state = {"units": {"frontend": {"id": site["live"]["id"], "variables": then}}, "since": "2026-03-01T00:00:00+00:00"}
+    now = [{"name": "B", "digest": "c", "at": at}, {"name": "C", "digest": "d", "at": at}]
+    ledger = {**well()["ledger"], "live": state}
+    found = drift(facts(ledger=ledger, unit__frontend={**site, "variables": now}))
+    assert [one.what for one in found] == [
+        "frontend: A was removed",
+        "frontend: C was added",
+        "frontend: B was changed",
+    ]
+    assert [one.exact for one in found] == [False, True, True]
+    assert drift(facts(ledger=ledger, unit__frontend={**site, "variables": then})) == []
 
 
 def test_without_a_ledger_there_is_no_drift() -> None:
