@@ -258,6 +258,7 @@ class FilterModule:
             "maintenance_message": maintenance_message,
             "maintenance_stays": maintenance.stays_message,
             "migration_to_resolve": remedies.migration_to_resolve,
+            "remedy_target_problem": remedies.target_problem,
             "unit_to_restart": remedies.unit_to_restart,
             "maintenance_problems": maintenance_problems,
             "maintenance_state": maintenance.state_of,

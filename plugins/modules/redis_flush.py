@@ -24,7 +24,7 @@ options:
     required: true
   scan_limit:
     description:
-      - Number of keys that are read at most. Run it again where RV(complete) is false.
+      - Number of keys that are read at most, up to 100 million. Run it again where RV(complete) is false.
     type: int
     default: 1000000
 extends_documentation_fragment:
@@ -101,11 +101,11 @@ error:
 from dataclasses import asdict
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.bounds import refuse_outside
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.redis.connection import REDIS_ERROR, Server, connect, redis_options, secrets_of
-from ..module_utils.redis.keys import count, refuse_unbounded, unlink
+from ..module_utils.redis.keys import MOST_SCANNED, count, refuse_unbounded, unlink
 
 
 def argument_spec() -> dict[str, Any]:
@@ -118,8 +118,7 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Server:
     refuse_unbounded(params["pattern"])
-    if params["scan_limit"] < 1:
-        raise ConfigError("scan_limit must be at least 1. Correct it.", code="out_of_range")
+    refuse_outside("scan_limit", params["scan_limit"], 1, MOST_SCANNED, "keys")
     return connect(params)
 
 

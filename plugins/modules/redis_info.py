@@ -21,7 +21,7 @@ author:
 options:
   interval:
     description:
-      - Seconds between the two readings of the statistics. With V(0) they are those since the server started.
+      - Seconds between the two readings of the statistics, up to 60. With V(0) they are those since the server started.
     type: float
     default: 1.0
   patterns:
@@ -32,12 +32,12 @@ options:
     default: []
   biggest:
     description:
-      - Number of the biggest keys to return. V(0) does not look for them.
+      - Number of the biggest keys to return, up to 1000. V(0) does not look for them.
     type: int
     default: 0
   scan_limit:
     description:
-      - Number of keys that are read at most for each pattern.
+      - Number of keys that are read at most for each pattern, up to 100 million.
     type: int
     default: 100000
 extends_documentation_fragment:
@@ -166,15 +166,17 @@ error:
 from dataclasses import asdict
 from typing import Any
 
-from ..module_utils.core.errors import ApiError, ConfigError
+from ..module_utils.core.bounds import refuse_outside
+from ..module_utils.core.errors import ApiError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.redis.connection import REDIS_ERROR, Server, connect, redis_options, secrets_of
-from ..module_utils.redis.keys import biggest, count
+from ..module_utils.redis.keys import MOST_SCANNED, biggest, count
 from ..module_utils.redis.report import described, ping
 
 MOST = 1000  # of the biggest keys
+LONGEST_INTERVAL = 60.0  # seconds
 
 
 def argument_spec() -> dict[str, Any]:
@@ -188,11 +190,9 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Server:
-    if params["interval"] < 0 or params["scan_limit"] < 1 or not 0 <= params["biggest"] <= MOST:
-        raise ConfigError(
-            f"interval must be at least 0, scan_limit at least 1 and biggest 0 to {MOST}. Correct them.",
-            code="out_of_range",
-        )
+    refuse_outside("interval", params["interval"], 0, LONGEST_INTERVAL, "seconds")
+    refuse_outside("biggest", params["biggest"], 0, MOST, "keys")
+    refuse_outside("scan_limit", params["scan_limit"], 1, MOST_SCANNED, "keys")
     return connect(params)
 
 

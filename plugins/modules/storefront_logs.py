@@ -127,6 +127,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..module_utils.core import progress
+from ..module_utils.core.bounds import refuse_outside
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
@@ -159,10 +160,7 @@ def argument_spec() -> dict[str, Any]:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Runtime:
     refuse_unfit(params)
     refuse_unknown(params, params["unit"])
-    if not 0 <= params["follow"] <= MOST_SECONDS:
-        raise ConfigError(
-            f"follow is {params['follow']:g}. Set it to 0 to {MOST_SECONDS:g} seconds.", code="out_of_range"
-        )
+    refuse_outside("follow", params["follow"], 0, MOST_SECONDS, "seconds")
     if params["follow"] and params["until"]:
         raise ConfigError(
             "follow waits for new lines, so until has no meaning. Leave one of them out.", code="bad_time"

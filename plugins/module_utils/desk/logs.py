@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..core.amounts import moment
+from ..core.bounds import refuse_outside
 from ..core.errors import ConfigError
 from ..core.redact import MASK, SENSITIVE, redact
 
@@ -96,8 +97,7 @@ def wanted(params: Mapping[str, Any], now: datetime) -> Wanted:
         )
     if since > now:
         raise ConfigError(f"since is {params['since']}, which is in the future. Correct it.", code="bad_time")
-    if not 1 <= params["limit"] <= MOST:
-        raise ConfigError(f"limit is {params['limit']}. Set it to 1 to {MOST} lines.", code="out_of_range")
+    refuse_outside("limit", params["limit"], 1, MOST, "lines")
     pattern, request, text = _pattern(params["grep"]), params["request"] or "", params["filter"] or ""
     return Wanted(since, until, params["level"], pattern, request, params["limit"], text)
 

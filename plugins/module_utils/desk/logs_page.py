@@ -43,7 +43,7 @@ def sources(params: Params, want: Wanted, names: Sequence[str], kind: str) -> di
 
 def read(params: Params, want: Wanted, names: Sequence[str], kind: str) -> tuple[list[Line], int, dict[str, Fact]]:
     """Return the wanted lines of all units, how many older ones were left out, and what each unit answered."""
-    facts = gather(sources(params, want, names, kind), params["timeout"] + STREAM)
+    facts = gather(sources(params, want, names, kind), max(params["timeout"], 2 * STREAM))
     lines, left_out = merged((line for one in facts.values() if one.answered for line in one.value), want)
     return lines, left_out, facts
 

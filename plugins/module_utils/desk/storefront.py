@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from ..core.bounds import refuse_outside, refuse_time_limit
 from ..core.errors import ConfigError
 from ..core.process import ansibles_folder
 from ..core.redact import secrets_of_url
@@ -21,6 +22,7 @@ from ..site.check_options import CHECK
 Spec = dict[str, dict[str, Any]]
 Params = Mapping[str, Any]
 MOST_SECONDS = 60.0
+MOST_HOURS = 365 * 24  # that a backup may be old
 
 
 def _text(*names: str, **more: Any) -> Spec:
@@ -107,11 +109,8 @@ def secrets(params: Params) -> list[str]:
 def refuse_unfit(params: Params) -> None:
     """Raise ConfigError for options that no source could use."""
     zone_of(params["timezone"])
-    if not 0 < params["timeout"] <= MOST_SECONDS:
-        raise ConfigError(
-            f"timeout is {params['timeout']:g}. Set it to more than 0 and at most {MOST_SECONDS:g} seconds.",
-            code="out_of_range",
-        )
+    refuse_time_limit("timeout", params["timeout"], MOST_SECONDS)
+    refuse_outside("database.backup_max_age", params["database"]["backup_max_age"], 0, MOST_HOURS, "hours")
 
 
 def zone_of(name: str) -> ZoneInfo:

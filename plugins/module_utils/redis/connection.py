@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,11 +24,13 @@ except ImportError as error:  # reported by core.module.run through missing_requ
     REDIS_ERROR = str(error)
     REDIS_ERRORS = (OSError,)
 
+from ..core.bounds import refuse_time_limit
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 
 SCHEMES = ("redis", "rediss")
 SENTINEL_PORT = 26379
+MOST_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,18 @@ def address_of(url: str) -> Address:
     """Read a Redis URL. Raises ConfigError, which never holds the password."""
     try:
         parts = urlsplit(url)
-        port = parts.port or 6379
+        port = 6379 if parts.port is None else parts.port
     except ValueError:
         raise ConfigError(
             "The Redis URL cannot be read: its host or port is wrong. Percent-encode special characters of the"
             " password: / is %2F, # is %23, @ is %40.",
             code="bad_url",
         ) from None
-    if parts.scheme not in SCHEMES or not parts.hostname:
+    if port == 0:
+        raise ConfigError("The Redis URL has the port 0, which no server has. Correct it.", code="bad_url")
+    if parts.scheme in SCHEMES and not parts.hostname:
+        raise ConfigError("The Redis URL names no host. Write it as redis://host:6379/0.", code="bad_url")
+    if parts.scheme not in SCHEMES:
         raise ConfigError(
             f"The Redis URL begins with {parts.scheme if '://' in url else 'no scheme'}. Write it as"
             " redis://user:password@host:6379/0, or rediss:// for TLS.",
@@ -97,6 +104,7 @@ def connect(params: Mapping[str, Any]) -> Server:
     The server itself says whether it belongs to a cluster, or is a Sentinel. Raises Unreachable, ConfigError or
     ApiError.
     """
+    refuse_time_limit("timeout", params["timeout"], MOST_SECONDS)
     address = address_of(params["url"])
     options = _options(params, address)
     with explained(address):
@@ -117,6 +125,8 @@ def connect(params: Mapping[str, Any]) -> Server:
 
 
 def _options(params: Mapping[str, Any], address: Address) -> dict[str, Any]:
+    if params.get("ca_file") and not Path(params["ca_file"]).is_file():
+        raise ConfigError(f"ca_file is {params['ca_file']}, and there is no such file. Correct it.", code="no_ca_file")
     authority = params.get("ca_file") or os.environ.get("REQUESTS_CA_BUNDLE")
     tls = {"ssl_ca_certs": authority} if address.tls and authority else {}
     return {
@@ -124,7 +134,8 @@ def _options(params: Mapping[str, Any], address: Address) -> dict[str, Any]:
         "socket_connect_timeout": params["timeout"],
         "decode_responses": False,  # a key may be any bytes
         "protocol": 2,  # servers before Redis 6 know no other
-        "retry": Retry(NoBackoff(), 1),
+        # a connection that broke is made again; a server that does not answer in time would take that time twice
+        "retry": Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         **tls,
     }
 
@@ -145,7 +156,8 @@ def _mode(client: Any) -> str:
 def _master(params: Mapping[str, Any], options: dict[str, Any]) -> Any:
     parts = urlsplit(params["url"])
     known = [(host, int(port or SENTINEL_PORT)) for host, _colon, port in map(_split, params["sentinels"])]
-    guards = {"socket_timeout": params["timeout"], "protocol": 2, "password": params.get("sentinel_password")}
+    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")}
+    guards = {**limits, "password": params.get("sentinel_password")}
     library: Any = redis.sentinel
     sentinel = library.Sentinel(known, sentinel_kwargs={k: v for k, v in guards.items() if v})
     login = {
@@ -158,10 +170,10 @@ def _master(params: Mapping[str, Any], options: dict[str, Any]) -> Any:
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        return text, "", ""
-    if not port.isdecimal():
+    host, colon, port = text.strip().rpartition(":")
+    if not colon and port:
+        return port, "", ""
+    if not host or not port.isdecimal():
         raise ConfigError(f"sentinels has {text!r}. Write each as host:26379.", code="bad_sentinel")
     return host, colon, port
 
@@ -199,7 +211,8 @@ def explain(error: Exception, address: Address) -> RunbookError:
         return ApiError(f"{where} is full: {text}. Raise maxmemory, or set an eviction policy.", code="OOM")
     if "No master found" in text:
         return Unreachable(
-            f"No Sentinel knows a master of this service. Correct sentinels and sentinel_service. {text}"
+            "No Sentinel knows a master of this service, or none of them answers. Correct sentinels and"
+            " sentinel_service, and check that the Sentinels run."
         )
     return Unreachable(f"{where} does not answer: {_why(text)}. Check that it runs and that this machine may reach it.")
 

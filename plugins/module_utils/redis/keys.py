@@ -15,6 +15,7 @@ from ..core.errors import ConfigError
 from .connection import Server, explained
 
 BATCH = 500  # keys of one SCAN, and of one UNLINK
+MOST_SCANNED = 100_000_000  # keys
 LITERAL = 2  # characters that a pattern must have besides its wildcards before anything is removed
 _CLASS = re.compile(r"\[(?:\\.|[^\]\\])*\]?")
 

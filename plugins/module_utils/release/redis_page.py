@@ -14,8 +14,10 @@ LEFT_OUT = ("changed", "failed", "elapsed", "diff", "warnings", "invocation")
 FULL = 0.95
 
 
-def report(found: Mapping[str, Any], flushed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the page as data, with its level, its verdict and its lines in ``rows``."""
+def report(found: Mapping[str, Any], flushed: Mapping[str, Any], flush: Any = None) -> dict[str, Any]:
+    """Return the page as data, with its level, its verdict and its lines in ``rows``. ``flush`` is the pattern that the
+    run was given, None where it was given none.
+    """
     memory, stats = found.get("memory") or {}, found.get("stats") or {}
     full = (memory.get("share") or 0) >= FULL
     evicts = bool(stats.get("evicted")) and stats.get("since") == "interval"
@@ -27,18 +29,22 @@ def report(found: Mapping[str, Any], flushed: Mapping[str, Any]) -> dict[str, An
         else {}
     )
     verdict = "Its memory is full." if full else "It evicts keys." if evicts else "Redis is well."
-    return {"level": level, "verdict": verdict, **shown, **removed, "rows": _rows(found, memory, stats, flushed)}
+    rows = [*_removed(flushed, flush), *_rows(found, memory, stats)]
+    return {"level": level, "verdict": verdict, **shown, **removed, "rows": rows}
 
 
-def _rows(
-    found: Mapping[str, Any], memory: Mapping[str, Any], stats: Mapping[str, Any], flushed: Mapping[str, Any]
-) -> list[str]:
-    rows = []
-    if "count" in flushed:
-        cut = "" if flushed.get("complete") else ", and more are left: run it again"
-        rows.append(f"removed    {number(flushed['count'], 'key')} of {flushed['pattern']}{cut}")
+def _removed(flushed: Mapping[str, Any], flush: Any) -> list[str]:
+    if flush is not None and not str(flush).strip():
+        return ["removed    nothing: flush is empty. Name a pattern such as product:*"]
+    if "count" not in flushed:
+        return []
+    cut = "" if flushed.get("complete") else ", and more are left: run it again"
+    return [f"removed    {number(flushed['count'], 'key')} of {flushed['pattern']}{cut}"]
+
+
+def _rows(found: Mapping[str, Any], memory: Mapping[str, Any], stats: Mapping[str, Any]) -> list[str]:
     role = f", {found['role']}" if found.get("role") else ""
-    rows.append(f"server     Redis {found.get('version')}, {found['mode']}{role}, answers in {found['ping_ms']} ms")
+    rows = [f"server     Redis {found.get('version')}, {found['mode']}{role}, answers in {found['ping_ms']} ms"]
     if memory:
         limit = f" of {size(memory['limit'])}" if memory.get("limit") else ", no limit"
         rows.append(f"memory     {size(memory['used'])}{limit}, policy {memory.get('policy')}")

@@ -8,7 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .spelling import suggestion
+
 RESOLVED = {"applied": "resolved_applied", "rolled-back": "resolved_rolled_back"}  # states of prisma_migrate
+
+
+def target_problem(remedy: str, unit: str, migration: str, units: Sequence[Mapping[str, Any]]) -> str:
+    """Return why the unit or the migration that the run names cannot be its target; empty where it can."""
+    known = [str(one["name"]) for one in units]
+    if unit and unit not in known:
+        return (
+            f"Nothing was changed. unit is {unit!r}, and the backend has no such unit{suggestion(unit, known) or '.'}"
+            f" Its units are {', '.join(known) or 'none'}."
+        )
+    if unit and remedy != "restart":
+        return (
+            f"Nothing was changed. Only remedy=restart takes a unit. Add -e remedy=restart, or leave out unit={unit}."
+        )
+    if migration and remedy != "resolve":
+        return (
+            "Nothing was changed. Only remedy=resolve takes a migration. Add -e remedy=resolve, or leave out"
+            f" migration={migration}."
+        )
+    if remedy == "restart" and not unit:
+        return (
+            f"Nothing was changed. Name the unit to restart with -e unit=NAME: {', '.join(known) or 'there is none'}."
+        )
+    return ""
 
 
 def migration_to_resolve(findings: Sequence[Mapping[str, Any]], name: str) -> dict[str, str]:

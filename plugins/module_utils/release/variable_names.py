@@ -422,6 +422,7 @@ OWN = (
     "release_lost_why",
     "release_maintaining",
     "release_maintenance",
+    "release_maintenance_unread",
     "release_message",
     "release_movable",
     "release_name",

@@ -55,3 +55,29 @@ def test_a_unit_is_restarted_and_a_stopped_one_is_started() -> None:
 def test_an_unknown_unit_is_refused_and_the_units_are_named() -> None:
     refused = remedies.unit_to_restart([], "", UNITS)["refused"]
     assert refused == "Nothing was changed. Name the unit to restart with -e unit=NAME: api, worker."
+
+
+@pytest.mark.parametrize(
+    ("remedy", "unit", "migration", "words"),
+    [
+        ("", "apii", "", "no such unit: did you mean api?"),
+        ("restart", "frontend", "", "no such unit. Its units are api, worker."),
+        ("restart", "", "", "Name the unit to restart with -e unit=NAME: api, worker."),
+        ("purge_stale", "api", "", "Only remedy=restart takes a unit."),
+        ("", "api", "", "Only remedy=restart takes a unit."),
+        ("rollback", "", "2_rating", "Only remedy=resolve takes a migration."),
+        ("", "", "2_rating", "Only remedy=resolve takes a migration."),
+    ],
+)
+def test_a_target_that_the_remedy_does_not_take_is_refused(remedy: str, unit: str, migration: str, words: str) -> None:
+    problem = remedies.target_problem(remedy, unit, migration, UNITS)
+    assert problem.startswith("Nothing was changed. ")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("remedy", "unit", "migration"),
+    [("", "", ""), ("restart", "worker", ""), ("resolve", "", ""), ("resolve", "", "2_rating"), ("rollback", "", "")],
+)
+def test_a_target_that_the_remedy_takes_is_no_problem(remedy: str, unit: str, migration: str) -> None:
+    assert remedies.target_problem(remedy, unit, migration, UNITS) == ""
