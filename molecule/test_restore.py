@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+import requests
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox import customer
@@ -19,6 +22,7 @@ from sandbox.process import wait_until
 from tests.unit.support import run_module
 
 SURFACES = ["database", "backend"]
+EDGE = {"edge_maintenance_key": "a-key-of-operators-with-32-letters"}
 ELSEWHERE = "shop-elsewhere"
 
 
@@ -53,6 +57,34 @@ def admin(shop, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+@dataclass
+class Visitors:
+    """Visitors who ask the public API without a pause; ``seen`` is what each was answered."""
+
+    url: str
+    seen: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self) -> Iterator[Visitors]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._ask, args=(stop,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            thread.join()
+
+    def _ask(self, stop: threading.Event) -> None:
+        while not stop.wait(0.05):
+            try:
+                answer = requests.get(self.url, timeout=10)
+                whose = " of the maintenance" if "x-storefront-maintenance" in answer.headers else ""
+                self.seen.append(f"{answer.status_code}{whose}")
+            except requests.RequestException as error:
+                self.seen.append(type(error).__name__)
+
+
 def manifests(shop) -> set[str]:
     """The keys of the manifests of what restores have replaced."""
     return {key for key in shop.objects("safety/") if key.endswith(".json") and key.count("/") == 1}
@@ -70,8 +102,14 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
     assert [event["type"].split(".")[3] for event in receiver.events()] == ["started", "finished"]
     receiver.got.clear()
 
-    restored = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", **reported)
+    with Visitors(shop.at["backend_url"] + "/api/products").watching() as visitors:
+        restored = shop.play(
+            "restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", **EDGE, **reported
+        )
     assert restored.rc == 0, restored.stdout
+    steps = [step["name"] for step in restored.report["steps"]]
+    assert steps.index("edge.hold") < steps.index("backend.stop") < steps.index("database.swap")
+    assert set(visitors.seen) == {"200", "503 of the maintenance"}, "the edge closes first and opens last"
     began, ended, replaced = receiver.events()
     assert [event["type"].split(".", 2)[2] for event in (began, ended, replaced)] == [
         "pipelinerun.started.0.2.0",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -224,6 +225,26 @@ def test_a_host_outside_of_the_zone_is_reported_and_alone_refused(held: Held) ->
     refused = held.switch("on", urls=[outside])
     assert refused["failed"]
     assert "No public host of the shop is in the zone" in refused["msg"]
+
+
+def test_another_zone_is_left_as_it_is(held: Held, tmp_path: Path) -> None:
+    """The other shop is in the same account, in maintenance itself, and has a route of somebody else."""
+    neighbour = Site(held.site.sandbox, "test-held-next-door", tmp_path)
+    try:
+        other = Held(neighbour)
+        assert not other.switch("on", minutes=20)["failed"]
+        other.route(f"blog.{neighbour.name}.example/*")
+        before = other.routes(), other.switch("status")
+        assert before[1]["maintenance"]["on"]
+        assert not held.switch("on")["failed"]
+        assert held.routes() != other.routes()
+        assert not held.switch("off")["failed"]
+        after = other.routes(), other.switch("status")
+        assert after == (before[0], {**before[1], "elapsed": after[1]["elapsed"]})
+        assert other.get().headers[MARK] == neighbour.name
+        assert not other.switch("off")["failed"]
+    finally:
+        neighbour.close()
 
 
 def test_what_was_killed_after_the_upload_is_finished_or_undone(held: Held) -> None:
