@@ -292,6 +292,8 @@ class Client:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
     hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "warn": runtime.warn}
     limits = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
+    if params["state"] == "status":  # somebody waits for it
+        limits["deadline"] = params["timeout"]
     waiter = Waiter(
         timeout=params["wait_timeout"],
         interval=params["wait_interval"],

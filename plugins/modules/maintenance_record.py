@@ -70,6 +70,11 @@ options:
     description:
       - Reason that C(status) shows.
     type: str
+  patience:
+    description:
+      - Seconds within which V(read) fails where the store does not answer. With V(0) it waits as long as other modules.
+    type: float
+    default: 0
 seealso:
   - module: storefront.runbook.cf_maintenance
 """
@@ -118,6 +123,10 @@ record:
     reason:
       description: Reason for the maintenance.
       type: str
+journal:
+  description: Journal of the lease, which is not empty if a run did not finish.
+  returned: when O(patience) is set
+  type: dict
 was:
   description: The record before the task.
   returned: success
@@ -143,12 +152,13 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.errors import ConfigError, Unreachable
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.process import this_process
-from ..module_utils.release import maintenance
+from ..module_utils.desk.gather import gather
+from ..module_utils.release import lease_document, maintenance
 from ..module_utils.release.lease import guard
 from ..module_utils.release.lease_document import iso, timestamp
 from ..module_utils.store.base import Store
@@ -166,6 +176,7 @@ def argument_spec() -> dict[str, Any]:
         "minutes": {"type": "int", "default": 30},
         "opens_at": {"type": "str"},
         "reason": {"type": "str"},
+        "patience": {"type": "float", "default": 0.0},
         **lease_options(),
         **store_options(),
     }
@@ -176,14 +187,31 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Store:
 
 
 def plan(params: dict[str, Any], store: Store) -> Plan:
+    if params["state"] == "read" and params["patience"]:
+        return read_soon(store, params["patience"])
     current, etag = maintenance.read(store) or ({}, None)
     wanted: dict[str, Any] = {}
     if params["state"] == "present":
         wanted = record(params, current)
     elif params["state"] == "read":
         wanted = current
-    shown = [{name: one[name] for name in SHOWN if name in one} for one in (current, wanted)]
-    return Plan(shown[0], shown[1], (wanted, etag), {"record": wanted, "was": current})
+    return Plan(_shown(current), _shown(wanted), (wanted, etag), {"record": wanted, "was": current})
+
+
+def read_soon(store: Store, seconds: float) -> Plan:
+    """Read the record and the journal for somebody who waits for them. Raises Unreachable after ``seconds``."""
+    facts = gather({"record": lambda: maintenance.read(store), "lease": lambda: lease_document.read(store)}, seconds)
+    for found in facts.values():
+        if found.problem:
+            where = "" if store.describe() in found.problem else f"{store.describe()}: "
+            raise Unreachable(f"{where}{found.problem}")
+    (record, lease) = (facts[name].value[0] if facts[name].value else {} for name in ("record", "lease"))
+    result = {"record": record, "was": record, "journal": lease.get("journal") or {}}
+    return Plan(_shown(record), _shown(record), result=result)
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in SHOWN if name in record}
 
 
 def record(params: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:

@@ -168,8 +168,12 @@ def ended_message(record: Mapping[str, Any], *, changed: bool, not_back: Sequenc
     return f"OPEN.{since}{started}"
 
 
-def status_lines(record: Mapping[str, Any], edge: Mapping[str, Any], journal: Mapping[str, Any]) -> list[str]:
-    """Return the lines of ``status``. ``edge`` is the result of cf_maintenance, empty where the edge is not set up."""
+def status_lines(
+    record: Mapping[str, Any], edge: Mapping[str, Any], journal: Mapping[str, Any], unread: str = ""
+) -> list[str]:
+    """Return the lines of ``status``. ``edge`` is the result of cf_maintenance, empty where the edge is not set up, and
+    ``unread`` why the record could not be read.
+    """
     lines = []
     if record:
         why = f", since {record['reason']}" if record.get("reason") else ""
@@ -179,11 +183,15 @@ def status_lines(record: Mapping[str, Any], edge: Mapping[str, Any], journal: Ma
             lines.append(f"Stopped: {', '.join(record['units'])}.")
     elif journal.get("held"):
         lines.append(f"IN MAINTENANCE: held by the unfinished deploy of {journal.get('release') or 'a release'}.")
+    elif unread:
+        lines.append(f"NOT KNOWN whether the shop is in maintenance, since its record could not be read: {unread}")
     else:
         lines.append("OPEN: no maintenance is recorded.")
     state = edge.get("maintenance") or {}
     if state.get("ended_by_itself"):
         lines.append(f"The edge has opened the shop automatically at {state['opens_at']}. Run it with off to clean up.")
+    elif state.get("on") and unread:
+        lines.append("The edge holds the shop.")
     elif state.get("on") and not record and not journal.get("held"):
         lines.append(
             "The edge holds the shop without a record: somebody switched it on elsewhere, or a run was killed."

@@ -89,6 +89,10 @@ def test_the_status_names_who_holds_the_shop() -> None:
     assert maintenance.status_lines({}, {}, {}) == ["OPEN: no maintenance is recorded."]
     assert "since 2026-01-31T03:00:00.000Z by ada" in maintenance.status_lines(RECORD, {}, {})[0]
     assert "unfinished deploy of v2" in maintenance.status_lines({}, {}, {"held": True, "release": "v2"})[0]
+    assert maintenance.status_lines({}, {}, {}, "no answer")[0].startswith(
+        "NOT KNOWN whether the shop is in maintenance"
+    )
+    assert maintenance.status_lines({}, edge, {}, "no answer")[1] == "The edge holds the shop."
     lines = maintenance.status_lines({}, edge, {})
     assert "without a record" in lines[1]
     assert lines[2:] == ["https://a: open", "Not covered: b: not in the zone"]
