@@ -119,7 +119,6 @@ def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Sh
         ("releases.yml", {"compare": "v1.0.0..v9.9.9"}, "v9.9.9"),
         ("redis.yml", {"flush": "*"}, "no literal"),
         ("logs.yml", {"limit": 0}, "limit is 0."),
-        ("redis.yml", {"redis_interval": -1}, "interval is -1."),
         ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
         ("diagnose.yml", {"unit": "apii"}, "did you mean api?"),
         ("maintenance.yml", {"maintenance_state": "on", "maintenance_minutes": 0}, "maintenance_minutes is 0."),

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.desk.findings i
 from conftest import COLLECTIONS, ROOT
 from molecule import desk
 from molecule.conftest import Shop, back_to
+from sandbox import customer
 from sandbox.process import wait_until
 from tests.integration.redis_server import server as redis_server
 
@@ -118,6 +121,60 @@ def test_the_database_is_down_full_of_sessions_or_locked(live: Shop, monkeypatch
             thread.join()
     assert found["id"] == "database_locked"
     assert "pg_terminate_backend(" in found["advice"]
+
+
+@contextmanager
+def _no_room(shop: Shop, size: int) -> Iterator[None]:
+    """Let no file of PostgreSQL grow beyond ``size`` bytes, as on a disk that is full. Files of the log of changes are
+    smaller, so that the server itself continues.
+    """
+    server = shop.sandbox.state["processes"]["postgres"]["pid"]
+    with admin(shop) as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        sessions = [pid for (pid,) in cursor.fetchall()]
+    hard = resource.prlimit(server, resource.RLIMIT_FSIZE)[1]
+    for pid in (server, *sessions):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(server, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_the_disk_of_the_database_is_full(live: Shop) -> None:
+    """Each page of the table is full, so that it has to grow for a new customer; the API logs that it could not."""
+    with admin(live) as cursor:
+        cursor.execute("""
+            ALTER TABLE "User" SET (autovacuum_enabled = false), ALTER COLUMN name SET STORAGE PLAIN;
+            INSERT INTO "User" (email, name, "passwordHash")
+              SELECT n || '@full.example', repeat('x', 8000), '' FROM generate_series(1, 2300) n;
+            DO $$ DECLARE before bigint := pg_relation_size('"User"'); number int := 0; BEGIN
+              WHILE pg_relation_size('"User"') = before LOOP
+                INSERT INTO "User" (email, name, "passwordHash") VALUES (number, '', '');
+                number := number + 1;
+              END LOOP;
+              INSERT INTO "User" (email, name, "passwordHash") VALUES ('last', repeat('x', 7990), '');
+            END $$;
+            SELECT pg_relation_size('"User"')
+        """)
+        (size,) = cursor.fetchone()
+    assert size > 16 * 1024 * 1024, "a file of the log of changes has 16 MB"
+
+    with _no_room(live, size):
+        assert wait_until(partial(_fails, live), 30)
+        assert wait_until(lambda: first(live)["id"] == "database_full", 30)
+        found = first(live)
+    assert (found["section"], "could not extend file" in found["evidence"]) == ("T3", True), found
+    back_to(live.sandbox, "released")
+
+
+def _fails(shop: Shop) -> bool:
+    """Whether a customer cannot buy."""
+    try:
+        customer.buy(shop.at)
+    except RuntimeError as error:
+        return "answered 500" in str(error)
+    return False
 
 
 def _waits(shop: Shop) -> bool:

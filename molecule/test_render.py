@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import requests
 
+from molecule import desk
 from molecule.conftest import Played, Running, Shop, development
 from molecule.test_schema import incompatible_migration
 from sandbox import customer
+from sandbox.process import wait_until
 
 NAME = "at-render"
 SURFACES = ["database", "backend"]
@@ -48,7 +50,7 @@ class RenderShop(Shop):
             **request,
         )
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def environments(self, variable: str) -> dict[str, str]:
         """The value of a variable in each unit that runs."""
@@ -80,12 +82,16 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
         played = shop.deploy(NEW)
         assert played.rc == 0, played.stdout
         assert shop.serves() == NEW
+    its_log_is_followed(shop)
+    it_is_closed_by_its_platform_and_opened(shop)
+    each_change_in_its_dashboard_is_drift(shop)
+    with shop.customers().watching() as later:
         played = shop.deploy(BROKEN)
     assert played.rc == 2, played.stdout
     assert "ROLLED BACK" in played.message
     assert "Live again: api v1.1.0, worker v1.1.0" in played.message
     assert shop.serves() == NEW
-    assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}
+    assert {what for where, what in customers.seen + later.seen if where == "backend"} <= {OLD, NEW}
     assert shop.rows() == rows
     released = shop.ledger()[1]["units"]
     assert {unit: bool(released[unit].get("variables")) for unit in ("api", "worker")} == {
@@ -129,3 +135,60 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
         *((OLD, "released"), (NEW, "released"), (BROKEN, "rolled_back"), (NEXT, "unsafe"), (NEW, "rolled_back")),
     ]
+
+
+def status(shop: RenderShop) -> dict[str, Any]:
+    """The page of the status; nothing of this shop is at Vercel."""
+    return desk.status(shop, frontend={}, checks=desk.BACKEND_CHECKS)
+
+
+def its_log_is_followed(shop: RenderShop) -> None:
+    path = shop.at["backend_url"] + "/api/products"
+    ended = desk.followed(shop, [r" api +info .*request completed"], [path], surfaces=SURFACES, unit=["api"])
+    lines = [line for line in ended.stdout.splitlines() if " api " in line]
+    assert len(lines) == len(set(lines)), "each line shows once"
+
+
+def it_is_closed_by_its_platform_and_opened(shop: RenderShop) -> None:
+    """Render answers 503 itself; the API has no variable for it, and customers who ask see nothing else."""
+    products, api = shop.at["backend_url"] + "/api/products", shop.at["render"]["services"]["api"]
+    before, rows = shop.environments("MAINTENANCE_MODE"), shop.rows()
+    closed = shop.play("maintenance.yml", surfaces=SURFACES, maintenance_state="on", maintenance_minutes=20)
+    assert closed.rc == 0, closed.stdout
+    assert "IN MAINTENANCE by the platform's own maintenance mode" in closed.report["message"]
+    assert requests.get(products, timeout=10).status_code == 503
+    assert shop.ask_render("GET", api)["serviceDetails"]["maintenanceMode"]["enabled"]
+    assert [name for name in shop.running_units() if "worker" in name] == []
+    page = status(shop)
+    assert (page["level"], page["drift"], page["maintenance"]["way"]) == ("attention", [], "platform")
+    again = shop.play("maintenance.yml", surfaces=SURFACES, maintenance_state=True, maintenance_minutes=20)
+    assert (again.rc, "nothing was changed" in again.report["message"]) == (0, True), again.stdout
+    opened = shop.play("maintenance.yml", surfaces=SURFACES, maintenance_state="off")
+    assert opened.rc == 0, opened.stdout
+    assert requests.get(products, timeout=10).status_code == 200
+    assert not shop.ask_render("GET", api)["serviceDetails"]["maintenanceMode"]["enabled"]
+    assert (shop.environments("MAINTENANCE_MODE"), shop.rows()) == (before, rows)
+    assert "maintenance.json" not in shop.objects()
+
+
+def each_change_in_its_dashboard_is_drift(shop: RenderShop) -> None:
+    """Each is undone, so that what follows finds the shop as it was."""
+    api = shop.at["render"]["services"]["api"]
+
+    def drift() -> set[str]:
+        return {one["kind"] for one in status(shop)["drift"] if one["unit"] == "api"}
+
+    assert status(shop)["drift"] == []
+    shop.ask_render("PUT", f"{api}/env-vars/FEATURE_FLAG", json={"value": "on"})
+    assert drift() == {"variables"}
+    shop.ask_render("DELETE", f"{api}/env-vars/FEATURE_FLAG")
+    for count, kinds in ((2, {"scaled"}), (1, set())):
+        shop.ask_render("POST", f"{api}/scale", json={"numInstances": count})
+        assert drift() == kinds
+    for setting, kinds in (("yes", {"auto_deploy"}), ("no", set())):
+        shop.ask_render("PATCH", api, json={"autoDeploy": setting})
+        assert drift() == kinds
+    newest, oldest = (shop.ask_render("GET", f"{api}/deploys")[place]["deploy"]["id"] for place in (0, -1))
+    for target, kinds in ((oldest, {"rolled back"}), (newest, {"redeployed"})):
+        shop.ask_render("POST", f"{api}/rollback", json={"deployId": target})
+        assert wait_until(lambda kinds=kinds: drift() == kinds, 60), drift()

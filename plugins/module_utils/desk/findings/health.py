@@ -108,14 +108,14 @@ def database(view: View) -> Iterator[Finding]:
 def full(view: View) -> Iterator[Finding]:
     """Say that the units cannot write, by what they log; the server does not report its disk."""
     for unit in _units(view):
-        line = next((one for one in view.lines(unit) if NO_SPACE.search(one)), "")
-        if line:
+        found = next((match for line in view.lines(unit) if (match := NO_SPACE.search(line))), None)
+        if found:
             kind = REFUSALS["53100"]
             yield Finding(
                 kind.id,
                 "T3",
                 kind.what,
-                f"{unit} logs: {line[:200]}",
+                f"{unit} logs: {_words_around(found)}",
                 kind.cause,
                 LIKELY,
                 BROKEN,
@@ -123,6 +123,12 @@ def full(view: View) -> Iterator[Finding]:
                 advice=kind.advice,
             )
             return
+
+
+def _words_around(found: re.Match[str], most: int = 200) -> str:
+    """Return the part of a long line that says what was found."""
+    begin = max(found.start() - most // 4, 0)
+    return f"{'…' if begin else ''}{found.string[begin : begin + most]}"
 
 
 def locked(view: View) -> Iterator[Finding]:
