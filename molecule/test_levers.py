@@ -6,14 +6,31 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from molecule.conftest import Played, Shop
+from molecule.test_killed import until
 
 HOME, EUROPE = "us-west2", "europe-west4-drams3a"
 VALUE = "a-value-that-nobody-sees"
+# Adds a row, says so, and waits until it may end.
+SEED = """
+import os, pathlib, psycopg2, sys, time
+connection = psycopg2.connect(os.environ["DATABASE_URL"].partition("?")[0])
+with connection, connection.cursor() as cursor:
+    cursor.execute('INSERT INTO "Category" (slug, name) VALUES (%s, %s)', (str(os.getpid()), "Seeded"))
+connection.close()
+pathlib.Path(sys.argv[1]).touch()
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.1)
+"""
 
 
 def service(shop: Shop, unit: str) -> dict[str, Any]:
@@ -26,6 +43,22 @@ def service(shop: Shop, unit: str) -> dict[str, Any]:
 def regions(shop: Shop, unit: str) -> dict[str, int]:
     found = service(shop, unit)["settings"].get("multiRegionConfig") or {HOME: {"numReplicas": 1}}
     return {region: config["numReplicas"] for region, config in found.items()}
+
+
+def environment_of(shop: Shop, unit: str) -> dict[str, str]:
+    """The environment of a unit's process."""
+    processes = shop.sandbox.cloud("GET", "/processes")
+    pid = next(one["pid"] for one in processes if one["name"].startswith(f"{shop.name}-{unit}"))
+    return dict(pair.partition("=")[::2] for pair in Path(f"/proc/{pid}/environ").read_text().split("\0"))
+
+
+def types_at_vercel(shop: Shop) -> dict[str, str]:
+    """The type of each variable of the frontend."""
+    url, vercel = shop.sandbox.state["cloud"]["vercel_url"], shop.at["vercel"]
+    headers = {"Authorization": f"Bearer {shop.sandbox.state['tokens']['vercel']}"}
+    path, query = f"{url}/v10/projects/{vercel['project']}/env", {"teamId": vercel["team"]}
+    answer = requests.get(path, params=query, headers=headers, timeout=10).json()
+    return {one["key"]: one["type"] for one in answer["envs"]}
 
 
 def refuses(played: Played, shop: Shop, *words: str) -> None:
@@ -52,8 +85,11 @@ def test_scale(shop: Shop) -> None:
     refuses(
         shop.play("scale.yml", scale={"api": 7}), shop, "would have 7 replicas", "the plan hobby at Railway allows 6"
     )
+    twice = shop.play("scale.yml", '-e {"scale":{"api":3,"api":5}}')
+    refuses(twice, shop, "scale.api is there twice (-e, lines 1 and 1), and only one of them counts. Keep one")
     checked = passed(shop.play("scale.yml", "--check --diff", scale={"api": 2}))
     assert f"api: {HOME} 1 -> 2 (the plan hobby allows 6)" in checked.text
+    assert "would be scaled" in checked.text
     assert (shop.writes(), regions(shop, "api")) == ([], {HOME: 1})
 
     killed = shop.play("scale.yml", at=killed_at("Verify the health of the API"), scale={"api": {HOME: 2}})
@@ -102,13 +138,21 @@ def test_variables(shop: Shop) -> None:
     nothing = shop.play("variables.yml", from_env="NOT_THERE", unit="api", unset="JWT_SECRET", compare_with="exampel")
     refuses(nothing, shop, "the environment has no NOT_THERE", "no storefront exampel: did you mean example?")
 
-    given: dict[str, Any] = {"unit": "api,frontend", "variable_values": {"NEW_FLAG": VALUE}}
+    given: dict[str, Any] = {"unit": "api,frontend", "variable_values": {"NEW_FLAG": VALUE}, "variable_sensitive": True}
+    shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=-1)
+    failed = shop.play("variables.yml", **given)
+    assert (failed.rc, shop.ledger()[-1]["outcome"]) == (2, "incomplete"), failed.stdout
+    assert "NEW_FLAG" not in environment_of(shop, "api"), "it is set, and the API is not redeployed"
+    shop.clear_faults()
+    shop.forget_requests()
     killed = shop.play("variables.yml", at=killed_at("Set the variables of the frontend"), **given)
     assert killed.rc != 0
     shop.age_the_lease()
     done = passed(shop.play("variables.yml", **given))
     assert "VARIABLES CHANGED" in done.text
     assert service(shop, "api")["variables"]["NEW_FLAG"] == VALUE
+    assert environment_of(shop, "api")["NEW_FLAG"] == VALUE
+    assert types_at_vercel(shop)["NEW_FLAG"] == "sensitive"
     record = shop.ledger()[-1]
     assert record["change"]["names"] == {"api": ["NEW_FLAG"], "frontend": ["NEW_FLAG"]}
     assert [one["operation"] for one in shop.writes()].count("deploymentRedeploy") == 1
@@ -141,3 +185,24 @@ def test_seed(shop: Shop) -> None:
     assert "SEEDED in" in done.text
     assert "It printed: The shop has a seed" in done.text
     assert (shop.ledger()[-1]["kind"], shop.objects("levers/")) == ("seed", {})
+
+
+def test_a_killed_seed_runs_again_from_its_start(shop: Shop, tmp_path: Path) -> None:
+    program, begun, may_end = tmp_path / "seed.py", tmp_path / "begun", tmp_path / "end"
+    program.write_text(SEED)
+    command = [sys.executable, str(program), str(begun), str(may_end)]
+    running = shop.begin("seed.yml", seed_command=command)
+    until(begun.exists, "the seed has written its first row")
+    for pid in running.processes():  # as a machine that is gone
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert running.end().rc != 0
+    until(lambda: not running.processes(), "nothing of the run is left")
+    assert "levers/seed.json" in shop.objects("levers/")
+    shop.age_the_lease()
+    may_end.touch()
+    passed(shop.play("seed.yml", seed_command=command))
+    change = shop.ledger()[-1]["change"]
+    rows = [next(count for table, count in change[when].items() if "Category" in table) for when in ("before", "after")]
+    assert rows[1] == rows[0] + 2, "those before the first run are still known"
+    assert shop.objects("levers/") == {}

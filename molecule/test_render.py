@@ -135,6 +135,7 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
         *((OLD, "released"), (NEW, "released"), (BROKEN, "rolled_back"), (NEXT, "unsafe"), (NEW, "rolled_back")),
     ]
+    pull_the_levers(shop)
 
 
 def status(shop: RenderShop) -> dict[str, Any]:
@@ -192,3 +193,33 @@ def each_change_in_its_dashboard_is_drift(shop: RenderShop) -> None:
     for target, kinds in ((oldest, {"rolled back"}), (newest, {"redeployed"})):
         shop.ask_render("POST", f"{api}/rollback", json={"deployId": target})
         assert wait_until(lambda kinds=kinds: drift() == kinds, 60), drift()
+
+
+def pull_the_levers(shop: RenderShop) -> None:
+    """Scale, restart and the variables, refused and done, and compared with a storefront that is at Railway."""
+    api = shop.at["render"]["services"]["api"]
+    for wrong, said in (
+        ({"api": 101}, "scale.api: api would have 101 instances, and Render allows 100"),
+        ({"api": {"mars": 2}}, "which cannot move it to mars"),
+    ):
+        refused = shop.play("scale.yml", scale=wrong)
+        assert (refused.rc, said in refused.text, "Nothing was changed" in refused.text) == (2, True, True), (
+            refused.text
+        )
+    assert shop.play("scale.yml", scale={"api": 2}).rc == 0
+    assert shop.ask_render("GET", api)["serviceDetails"]["numInstances"] == 2
+    shop.forget_requests()
+    assert shop.play("restart.yml", unit="worker").rc == 0
+    assert [one["operation"] for one in shop.writes()] == ["restart"]
+    changed = shop.play("variables.yml", unit="api", variable_values={"NEW_FLAG": "of-render"})
+    assert changed.rc == 0, changed.stdout
+    assert shop.environments("NODE_ENV").keys() == {unit for unit in shop.running_units()}
+    values = shop.ask_render("GET", f"{api}/env-vars?limit=100")
+    assert "of-render" in [one["envVar"]["value"] for one in values]
+    both = development(shop.folder / "both", NAME, "shop")
+    compared = Shop.begin(shop, "variables.yml", f"--limit {NAME}", both, compare_with="shop").end()
+    assert compared.rc == 0, compared.stdout
+    assert "api, compared with shop: only here: NEW_FLAG" in compared.text
+    assert "the same value: NODE_ENV" in compared.text
+    assert "of-render" not in changed.stdout + compared.stdout
+    assert [record["kind"] for record in shop.ledger()[-3:]] == ["scale", "restart", "variables"]

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible import context
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -29,6 +30,7 @@ from ..module_utils.core.redact import redact
 from ..module_utils.release import options, paths, variable_changes
 from ..module_utils.release.head import release_of_head
 from ..module_utils.release.variable_names import OPTIONS, OWN
+from ..plugin_utils.repeated_names import inventory_files, repeated
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -63,7 +65,11 @@ class ActionModule(ActionBase):
         unread = options.unread(given)
         result |= {
             "changed": False,
-            "problems": [*options.wrong(entries, given), *variable_changes.on_command_line(written())],
+            "problems": [
+                *options.wrong(entries, given),
+                *variable_changes.on_command_line(written()),
+                *self._repeated(names, variables),
+            ],
             "units": options.units(entries, values),
             "paths": found,
             "release": release,
@@ -101,6 +107,19 @@ class ActionModule(ActionBase):
                 broken[name] = redact(" ".join(str(error).split("\n", maxsplit=1)[0].split()))
         return values, broken
 
+    def _repeated(self, names: set[str], variables: Mapping[str, Any]) -> list[str]:
+        """Return the options in which a name is twice: on the command line, in its files and in the inventory's."""
+        sources = [Path(to_text(source)) for source in variables.get("ansible_inventory_sources") or []]
+        files = [Path(text[1:]) for text in extra_variables() if text.startswith("@")]
+        files += [file for source in sources for file in inventory_files(source)]
+        found = [problem for text in written() for problem in repeated(text, "-e", names)]
+        for file in dict.fromkeys(files):
+            # the loader's own reader, since it alone decrypts a vaulted file without a copy on the disk
+            with suppress(AnsibleError):
+                data, _show = self._loader._get_file_contents(str(file))
+                found += repeated(to_text(data), file.name, names)
+        return found
+
     def _surfaces(self, values: Mapping[str, Any]) -> Sequence[str]:
         """Return the surfaces that this run moves: those that the task names, or those of the inventory."""
         fixed = self._task.args.get("surfaces")
@@ -113,7 +132,11 @@ class ActionModule(ActionBase):
 
 def written() -> list[str]:
     """Return the extra variables that the command line itself holds, and no file."""
-    return [text for text in map(str, context.CLIARGS.get("extra_vars") or ()) if not text.startswith("@")]
+    return [text for text in extra_variables() if not text.startswith("@")]
+
+
+def extra_variables() -> list[str]:
+    return [str(text) for text in context.CLIARGS.get("extra_vars") or ()]
 
 
 def argument_specs(playbook: str) -> options.Entries:

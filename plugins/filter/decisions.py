@@ -136,6 +136,10 @@ def maintenance_message(record: Mapping[str, Any], state: str, **seen: Any) -> s
     return tell(record, **seen)
 
 
+def listed(given: Any) -> list[str]:
+    return restart.listed("the option", given)[0]
+
+
 def variables_wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return variable_changes.wanted(asked, units, os.environ)
 
@@ -243,7 +247,7 @@ class FilterModule:
             "data_refused": seed.refused,
             "seed_change": seed.change,
             "seed_message": seed.message,
-            "listed": variable_changes.items,
+            "listed": listed,
             "variables_wanted": variables_wanted,
             "variables_by_unit": variable_changes.by_unit,
             "variables_planned": variable_changes.planned,

@@ -94,6 +94,7 @@ error:
 from pathlib import Path
 from typing import Any
 
+from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import direct_options, lease_options, postgres_options
 from ..module_utils.core.plan import Plan
@@ -123,6 +124,12 @@ def plan(params: dict[str, Any], _waiter: Waiter) -> Plan:
     work_tree = Path(params["path"])
     words = seed.command(params["command"], work_tree, params["root_directory"])
     shown = " ".join(params["command"] or ["prisma db seed"])
+    if params["wait_timeout"] <= 0:
+        raise ConfigError(
+            f"seed_timeout (wait_timeout) is {params['wait_timeout']:g}. Set it to the seconds that the seed may take,"
+            " more than 0.",
+            code="bad_timeout",
+        )
     folder = work_tree / params["root_directory"]
     todo = (words, folder, params["direct_url"] or params["database_url"])
     return Plan({}, {"command": shown}, todo, {"command": shown, "output": ""})

@@ -388,7 +388,8 @@ def brief(record: dict[str, Any]) -> dict[str, Any]:
     if not record:
         return {}
     units = {name: unit.get("release") or unit.get("id") for name, unit in record["units"].items()}
-    return {**{key: record[key] for key in ("storefront", "kind", "outcome", "release")}, "units": units}
+    change = {"change": record["change"]} if record.get("change") else {}
+    return {**{key: record[key] for key in ("storefront", "kind", "outcome", "release")}, "units": units, **change}
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

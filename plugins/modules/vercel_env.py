@@ -121,6 +121,13 @@ variable_digests:
   returned: success
   type: dict
   sample: {"NEXT_PUBLIC_API_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+sensitive_names:
+  description:
+    - Names of the sensitive ones. Vercel does not return their values, so their digests are those that this module left
+      in their comments, with the key of that run.
+  returned: success
+  type: list
+  elements: str
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -183,6 +190,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
             "removed": unwanted,
         },
         "variable_digests": {name: one["digest"] for name, one in sorted(wanted_digests.items())},
+        "sensitive_names": sorted(name for name, one in wanted_digests.items() if one["sensitive"]),
     }
     before, after = (
         {name: one for name, one in sorted(all_of.items()) if name in moved} for all_of in (was, wanted_digests)

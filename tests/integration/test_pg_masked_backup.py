@@ -324,6 +324,13 @@ def test_a_scratch_server_that_is_stagings_and_not_productions_is_refused(
     assert (refused["error"]["code"], staging.production.family()) == ("outside_boundary", [])
 
 
+def test_a_user_of_the_scratch_server_that_may_not_create_databases_is_refused_with_the_right(staging: Staging) -> None:
+    no_right = staging.url(ADDRESS_ROLE, "postgres").replace("127.0.0.1", "localhost")
+    refused = staging.mask(scratch_url=no_right, check=True)
+    assert f"ALTER ROLE {ADDRESS_ROLE} CREATEDB" in refused["msg"], refused["msg"]
+    assert staging.production.family() == []
+
+
 @pytest.fixture
 def photos(production: Shop) -> Iterator[str]:
     """A proven backup with a large object, which is gone from database and store afterwards."""

@@ -43,14 +43,14 @@ class Prisma:
         return any((self.modules / "@prisma" / "engines").glob("schema-engine-*"))
 
 
-def find(work_tree: Path, root_directory: str, files: Path) -> Prisma:
+def find(work_tree: Path, root_directory: str, files: Path, instead: str = "use runner: builtin") -> Prisma:
     """Return the Prisma that is installed in ``work_tree``, once it is the version that the release's
-    ``files`` lock. Raises ConfigError.
+    ``files`` lock. Raises ConfigError, which offers ``instead`` as another remedy.
     """
     node = shutil.which("node")
     if not node:
         raise ConfigError(
-            "The runner cli needs Node.js, and there is no node on PATH. Install it, or use runner: builtin.",
+            f"The project's Prisma needs Node.js, and there is no node on PATH. Install it, or {instead}.",
             code="no_node",
         )
     project = work_tree / root_directory
@@ -60,9 +60,7 @@ def find(work_tree: Path, root_directory: str, files: Path) -> Prisma:
         if package:
             break
     else:
-        raise ConfigError(
-            f"Prisma is not installed in {project}: run npm ci there, or use runner: builtin.", code="no_prisma"
-        )
+        raise ConfigError(f"Prisma is not installed in {project}: run npm ci there, or {instead}.", code="no_prisma")
     locked = _json(files / "package-lock.json").get("packages", {}).get("node_modules/prisma", {}).get("version")
     asked = locked or next(
         (
@@ -75,7 +73,7 @@ def find(work_tree: Path, root_directory: str, files: Path) -> Prisma:
     if asked and asked[0].isdigit() and asked != package["version"]:
         raise ConfigError(
             f"The release locks Prisma {asked}, and {modules} has {package['version']}. Run npm ci in {project} at that"
-            " release, or use runner: builtin.",
+            f" release, or {instead}.",
             code="other_prisma",
         )
     binary = package.get("bin", {})

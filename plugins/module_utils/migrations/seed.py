@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,28 +22,50 @@ class SeedFailed(RunbookError):
 
 def command(given: Sequence[str] | None, work_tree: Path, root_directory: str) -> list[str]:
     """Return the words of the command. Without one it is the project's own ``prisma db seed``, which nothing is
-    downloaded for. Raises ConfigError.
+    downloaded for. Raises ConfigError, also for a program that does not exist.
     """
     project = work_tree / root_directory
     if not project.is_dir():
         raise ConfigError(
-            f"{project}, the folder of the app, does not exist. Correct path or root_directory.", code="no_folder"
+            f"{project}, the folder of the app, does not exist. Correct source_path (path) or database_root_directory"
+            " (root_directory).",
+            code="no_folder",
         )
-    if not given:
-        prisma = runner_cli.find(work_tree, root_directory, project)
+    if given is None:
+        prisma = runner_cli.find(work_tree, root_directory, project, "name another seed_command")
         return [prisma.node, str(prisma.script), "db", "seed"]
-    words = shlex.split(given[0]) if len(given) == 1 else [str(word) for word in given]
+    words = _words(given)
     if not words or not words[0]:
         raise ConfigError(
-            "command is empty. Name the program and its arguments, such as [npm, run, 'db:seed'].", code="no_command"
+            "seed_command (command) is empty. Name the program and its arguments, such as [npm, run, 'db:seed'], or"
+            " leave it out for prisma db seed.",
+            code="no_command",
         )
     if any(redact(word) != word for word in words):
         raise ConfigError(
-            "command has a password in a URL, which other users of this machine could read. The command gets the"
-            " address of the database as DATABASE_URL.",
+            "seed_command (command) has a password in a URL, which other users of this machine could read. The command"
+            " gets the address of the database as DATABASE_URL.",
             code="secret_in_command",
         )
+    if not shutil.which(str(project / words[0]) if "/" in words[0] else words[0]):
+        raise ConfigError(
+            f"seed_command (command) runs {words[0]}, and there is no such program"
+            f" {f'in {project}' if '/' in words[0] else 'on PATH'}. Install it, or name another one.",
+            code="no_program",
+        )
     return words
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    if len(given) != 1:
+        return [str(word) for word in given]
+    try:
+        return shlex.split(given[0])
+    except ValueError:
+        raise ConfigError(
+            "seed_command (command) has a quote without its end. Write it as a list, such as [npm, run, 'db:seed'].",
+            code="no_command",
+        ) from None
 
 
 def run(words: Sequence[str], folder: Path, url: str, waiter: Waiter) -> str:

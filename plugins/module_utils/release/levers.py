@@ -11,11 +11,9 @@ the lever's own. None of them ever holds the value of a variable or a secret.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.errors import ConfigError
 from ..store import documents
 from ..store.base import Store
 from .ledger_keys import HOLDING
@@ -34,6 +32,8 @@ SHAPE = {
     "data": dict,
 }
 
+REMEDY = "Update the collection; if the file is damaged, check what the last run changed, then remove it."
+
 Journal = dict[str, Any]
 
 
@@ -43,26 +43,13 @@ def key(kind: str) -> str:
 
 def read(store: Store, kind: str) -> tuple[Journal, str] | None:
     """Return the journal of a lever and its etag; None where no run of it is unfinished. Raises ConfigError."""
-    found = store.get(key(kind))
-    if found is None:
-        return None
-    try:
-        return documents.parse(found[0], SHAPE), found[1]
-    except ValueError as error:
-        raise ConfigError(
-            f"{key(kind)} in {store.describe()} is not a journal of {kind}.yml: {error}. Update the collection; if the"
-            " file is damaged, check what the last run changed, then remove it.",
-            code="bad_journal",
-        ) from None
+    what = f"a journal of {kind}.yml"
+    return documents.read(store, key(kind), SHAPE, what=what, remedy=REMEDY, code="bad_journal")
 
 
 def write(store: Store, journal: Journal, etag: str | None) -> None:
     """Write a journal. Raises Conflict where somebody else has written it meanwhile."""
-    data = json.dumps(journal, sort_keys=True).encode()
-    if etag is None:
-        store.put_if_absent(key(journal["kind"]), data)
-    else:
-        store.put_if_match(key(journal["kind"]), data, etag)
+    documents.write(store, key(journal["kind"]), journal, etag)
 
 
 def continued(current: Mapping[str, Any], given: Mapping[str, Any], *, now: str, by: str) -> Journal:

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..core.errors import ConfigError
 from ..store import documents
 from ..store.base import Store
 
@@ -108,24 +106,13 @@ def _wrong_time(text: str, now: float) -> str:
 
 def read(store: Store) -> tuple[Record, str] | None:
     """Return the record and its etag; None where the shop is not in maintenance. Raises ConfigError."""
-    found = store.get(KEY)
-    if found is None:
-        return None
-    try:
-        return documents.parse(found[0], SHAPE), found[1]
-    except ValueError as error:
-        raise ConfigError(
-            f"{KEY} in {store.describe()} is not a record of a maintenance: {error}. Remove it once the shop is open."
-        ) from None
+    remedy = "Remove it once the shop is open."
+    return documents.read(store, KEY, SHAPE, what="a record of a maintenance", remedy=remedy)
 
 
 def write(store: Store, record: Record, etag: str | None) -> None:
     """Write the record. Raises Conflict where somebody else has written it meanwhile."""
-    data = json.dumps(record, sort_keys=True).encode()
-    if etag is None:
-        store.put_if_absent(KEY, data)
-    else:
-        store.put_if_match(KEY, data, etag)
+    documents.write(store, KEY, record, etag)
 
 
 def started_message(record: Mapping[str, Any], *, way: str, changed: bool, stopped: Sequence[str]) -> str:

@@ -21,15 +21,28 @@ def named(unit: Any, units: Sequence[Unit], others: Sequence[str] = ()) -> tuple
     """Return the names in the option ``unit``, a list or a text with commas, and what is wrong with them.
     ``others`` may be named besides the units of the backend.
     """
-    given = unit.split(",") if isinstance(unit, str) else unit if isinstance(unit, Sequence) else [unit or ""]
     known = [*(str(one["name"]) for one in units), *others]
-    names = list(dict.fromkeys(str(name).strip() for name in given if str(name).strip()))
-    problems = [
+    names, problems = listed("unit", unit)
+    problems += [
         f"unit: there is no unit {name}{suggestion(name, known)}; choose from {', '.join(known)}"
         for name in names
         if name not in known
     ]
     return names, problems
+
+
+def listed(option: str, given: Any) -> tuple[list[str], list[str]]:
+    """Return the names in an option that is a list, or a text with commas, and what is wrong with them: an empty name,
+    or one that is there twice. An empty option has no name.
+    """
+    if given is None or (isinstance(given, str | Sequence) and not given):
+        return [], []
+    texts = given.split(",") if isinstance(given, str) else given if isinstance(given, Sequence) else [given]
+    names = [str(text).strip() for text in texts]
+    problems = [] if all(names) else [f"{option} has an empty name. Remove it, or the comma too many"]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    problems += [f"{option} names {name} {names.count(name)} times. Name it once" for name in twice]
+    return list(dict.fromkeys(filter(None, names))), problems
 
 
 def wanted(unit: Any, units: Sequence[Unit], left: Mapping[str, Any], now: float) -> dict[str, Any]:

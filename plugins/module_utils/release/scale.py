@@ -17,11 +17,13 @@ FIXED = ("cron",)  # kinds that run one process at a time
 Unit = Mapping[str, Any]
 
 
-def wanted(scale: Any, units: Sequence[Unit]) -> dict[str, Any]:
-    """Return {problems, wanted}: what is wrong with the option, and the units to scale with what each gets."""
+def wanted(scale: Any, units: Sequence[Unit], limit: Any = None) -> dict[str, Any]:
+    """Return {problems, wanted}: what is wrong with the option, and the units to scale with what each gets. ``limit``
+    is the number that the platform has agreed to, None for that of the plan.
+    """
     if not isinstance(scale, Mapping) or not scale:
         return {"problems": [f"scale must map units to numbers of replicas, and is {scale!r}. {SHAPE}"], "wanted": []}
-    problems: list[str] = []
+    problems = list(_agreed(limit))
     found = []
     for name, count in scale.items():
         unit = next((one for one in units if one["name"] == name), None)
@@ -32,8 +34,18 @@ def wanted(scale: Any, units: Sequence[Unit]) -> dict[str, Any]:
     return {"problems": problems, "wanted": [] if problems else found}
 
 
+def _agreed(limit: Any) -> Iterator[str]:
+    if limit is not None and int(limit) < 1:
+        yield (
+            f"backend_replicas_limit is {limit}. Set it to the number of replicas that the platform has agreed to, or"
+            " delete it for that of the plan"
+        )
+
+
 def _unknown(name: str, units: Sequence[Unit]) -> list[str]:
     known = [str(one["name"]) for one in units]
+    if not name.strip():
+        return [f"scale: a unit has an empty name; choose from {', '.join(known)}"]
     return [f"scale: there is no unit {name}{suggestion(name, known)}; choose from {', '.join(known)}"]
 
 
@@ -46,6 +58,8 @@ def _wrong(name: str, unit: Unit, count: Any) -> Iterator[str]:
         yield f"scale.{name} names no region. {SHAPE}"
     else:
         for region, replicas in count.items():
+            if not str(region).strip():
+                yield f"scale.{name}: a region has an empty name. {SHAPE}"
             yield from _number(f"scale.{name}.{region}", replicas, least=0)
 
 
@@ -59,13 +73,13 @@ def _number(where: str, count: Any, *, least: int) -> Iterator[str]:
 
 def planned(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return {problems, before, after, lines} from what the platform's module says in check mode of each unit."""
-    failed = [f"{one['backend_unit']['name']}: {failure_message(one)}" for one in results if "settings" not in one]
+    wrong = [one for one in results if "settings" not in one]
     fine = [one for one in results if "settings" in one]
     before = {one["backend_unit"]["name"]: one["previous_settings"]["regions"] for one in fine}
     after = {one["backend_unit"]["name"]: one["settings"]["regions"] for one in fine}
     limits = {one["backend_unit"]["name"]: one["limit"] for one in fine}
     return {
-        "problems": failed,
+        "problems": [f"scale.{one['backend_unit']['name']}: {failure_message(one)}" for one in wrong],
         "before": before,
         "after": after,
         "lines": [f"{line(name, before[name], after[name])} ({_allowed(limits[name])})" for name in after],

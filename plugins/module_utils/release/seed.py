@@ -5,33 +5,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 ROLES = ("staging", "development")
-NAMES = ("production", "prod", "live")
+NAMES = ("production", "prod", "prd")
+BEFORE = ("pre", "non", "not")  # pre-production is not production
 
 Counts = Mapping[str, Any]  # the rows of each table, None where they are not known
 
 
-def refused(role: Any, places: Sequence[str], what: str = "seed.yml") -> list[str]:
+def refused(role: Any, places: Sequence[str], what: str = "seed.yml", option: str = "environment_role") -> list[str]:
     """Return why an environment must not get example or masked data. ``places`` are what the environment is called: its
-    host, its name in notifications.
+    host, its name in notifications. ``option`` is the one that ``role`` comes from.
     """
     allowed = " or ".join(ROLES)
     if role not in ROLES:
         given = f"is {role}" if role else "is not set"
         return [
-            f"environment_role {given}, and {what} runs only where the inventory sets it to {allowed}. Choose the"
+            f"{option} {given}, and {what} runs only where the inventory sets it to {allowed}. Choose the"
             " inventory of such an environment with -i"
         ]
-    named = next((place for place in places if str(place).lower() in NAMES), "")
+    named = next((place for place in places if is_production(str(place))), "")
     if named:
         return [
-            f"environment_role is {role}, but the environment is called {named}: one of them is wrong. {what} never"
-            " runs in production. Correct environment_role, or choose another inventory with -i"
+            f"{option} is {role}, but the environment is called {named}: one of them is wrong. {what} never"
+            f" runs in production. Correct {option}, or choose another inventory with -i"
         ]
     return []
+
+
+def is_production(name: str) -> bool:
+    """Return whether a name says production, such as shop-prod, Production EU or shop-live."""
+    words = re.findall(r"[a-z]+", name.lower())
+    pairs = zip(["", *words], words, strict=False)
+    return words[-1:] == ["live"] or any(word in NAMES and before not in BEFORE for before, word in pairs)
 
 
 def change(before: Counts, after: Counts) -> dict[str, dict[str, int | None]]:

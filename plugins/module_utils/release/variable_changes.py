@@ -6,30 +6,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..source.shop.variables import names_in
-from .restart import named
+from .restart import listed, named
 from .results import failure_message
 from .spelling import suggestion
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FRONTEND = "frontend"
 EXAMPLE = "example"
-BREAKS = re.compile(r"[\r\n\0]")
+# A line break in any notation, and what no terminal or .env file carries; a tab is fine.
+BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
 VAULTED = "AnsibleVaultEncryptedUnicode"  # a value that is encrypted alone; in core 2.18 it is no text
 SHORT = 8  # letters of a digest that are shown: enough to see that two differ
 ASKING = ("variable_values", "from_env", "unset", "compare_with")
 FROM_FILE = "Put it into a file that ansible-vault encrypts and give that with -e @values.yml, or use -e from_env=NAME"
 
 Digests = dict[str, str]
-
-
-def items(given: Any) -> list[str]:
-    """Return an option that is a list, or a text with commas."""
-    listed = given.split(",") if isinstance(given, str) else given if isinstance(given, Sequence) else [given]
-    return [str(one).strip() for one in listed if one is not None and (str(one).strip() or len(listed) > 1)]
 
 
 def wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -39,11 +34,11 @@ def wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]], environ
     others = [FRONTEND] if asked["has_frontend"] else []
     names, problems = named(asked["unit"], units, others)
     values, of_values = _values(asked, environ)
-    unset = items(asked["unset"] or [])
-    problems += [*of_values, *_names([*values, *unset], "variable_values, from_env and unset")]
+    unset, of_unset = listed("unset", asked["unset"])
+    problems += [*of_values, *of_unset, *_names(values, "variable_values"), *_names(unset, "unset")]
     if both := sorted(values.keys() & set(unset)):
         problems.append(f"{', '.join(both)}: given a value and named in unset. Remove it from one of them")
-    mode = "change" if values or unset or of_values else "compare" if asked["compare_with"] else "list"
+    mode = "change" if values or unset or of_values or of_unset else "compare" if asked["compare_with"] else "list"
     if mode == "change" and not names:
         known = ", ".join([*(str(one["name"]) for one in units), *others])
         problems.append(f"unit is missing: name whose variables change with -e unit=NAME, one or more of {known}")
@@ -67,10 +62,18 @@ def _values(asked: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[
     if not isinstance(given, Mapping):
         return {}, [f"variable_values must map names to values. {FROM_FILE}"]
     values = {str(name): str(value) if type(value).__name__ == VAULTED else value for name, value in given.items()}
-    problems = []
-    for name in items(asked["from_env"] or []):
-        if not environ.get(name):
-            problems.append(f"from_env: the environment has no {name or 'variable without a name'}, or it is empty")
+    names, problems = listed("from_env", asked["from_env"])
+    for name in names:
+        if not NAME.fullmatch(name):
+            problems.append(
+                "from_env has something that is no name of a variable. Give the names alone, such as -e"
+                " from_env=STRIPE_KEY, and the values in the environment"
+            )
+        elif not environ.get(name):
+            problems.append(
+                f"from_env: the environment has no {name}, or it is empty. Set it before the run, as in {name}=…"
+                " ansible-playbook"
+            )
         elif name in values:
             problems.append(f"{name}: in variable_values and in from_env. Remove it from one of them")
         else:
@@ -84,17 +87,20 @@ def _wrong_values(values: Mapping[str, Any]) -> Iterator[str]:
             yield f'the value of {name or "a variable"} is no text. Quote it in the file, as in {name}: "3000"'
         elif BREAKS.search(value):
             yield (
-                f"the value of {name} has a line break or a zero byte, which platforms store differently. Encode it,"
-                " for example as base64, and let the app decode it"
+                f"the value of {name} has a line break or another control character, which platforms store"
+                " differently. Encode it, for example as base64, and let the app decode it"
             )
 
 
-def _names(names: Sequence[str], where: str) -> Iterator[str]:
+def _names(names: Iterable[str], option: str) -> Iterator[str]:
     for name in names:
         if not name:
-            yield f"{where}: a variable has an empty name. Give it one, or remove it"
+            yield f"{option}: a variable has an empty name. Give it one, or remove it"
         elif not NAME.fullmatch(name):
-            yield f"{name!r} is no name of a variable: use letters, digits and _, no digit first, such as STRIPE_KEY"
+            yield (
+                f"{option}: {name!r} is no name of a variable. Use letters, digits and _, no digit first, such as"
+                " STRIPE_KEY"
+            )
 
 
 def on_command_line(argv: Sequence[str]) -> list[str]:
@@ -118,11 +124,14 @@ def _place(compared: str, storefronts: Sequence[str]) -> list[str]:
 
 
 def planned(
-    results: Sequence[Mapping[str, Any]], infos: Mapping[str, Digests], left: Mapping[str, Any]
+    results: Sequence[Mapping[str, Any]],
+    infos: Mapping[str, Digests],
+    left: Mapping[str, Any],
+    unset: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return {problems, before, after, names, lines, moves} of a change, from what the modules say in check mode.
     ``infos`` has today's digests by unit, ``left`` is the journal of a run that did not end: what it has set
-    already belongs to this change.
+    already belongs to this change. ``unset`` are the names to remove; one that is not there may be a typing error.
     """
     problems, lines = [], []
     names = dict((left.get("data") or {}).get("names") or {})
@@ -133,12 +142,15 @@ def planned(
         if "added" not in one:
             problems.append(f"{unit}: {failure_message(one)}")
             continue
+        there = infos.get(unit, {})
+        missing = [name for name in unset if name not in there and name not in one["removed"]]
+        lines += [f"{unit} {name}: not set{suggestion(name, there)}" for name in missing]
         then = digests_of(one)
         moved = sorted({*one["added"], *one["updated"], *one["removed"]})
         if moved:
             names[unit] = sorted({*names.get(unit, []), *moved})
         for name in moved:
-            key, now = f"{unit} {name}", infos.get(unit, {}).get(name)
+            key, now = f"{unit} {name}", there.get(name)
             before[key] = _digest(now) if name not in one["added"] else "not set"
             after[key] = _digest(then.get(name)) if name not in one["removed"] else "not set"
             lines.append(f"{key}: {before[key]} -> {after[key]}")
@@ -163,8 +175,15 @@ def _digest(digest: str | None) -> str:
     return f"digest {digest[:SHORT]}" if digest else "set, not shown"
 
 
-def by_unit(results: Sequence[Mapping[str, Any]]) -> dict[str, Digests]:
-    return {one["backend_unit"]["name"]: digests_of(one) for one in results}
+def by_unit(results: Sequence[Mapping[str, Any]], compared: bool = False) -> dict[str, Digests]:
+    """Return the digests of each unit. To be ``compared`` they must have one key: Vercel does not return a sensitive
+    value, so its digest is that of the run that set it, and does not count.
+    """
+    found = {}
+    for one in results:
+        hidden = dict.fromkeys(one.get("sensitive_names") or []) if compared else {}
+        found[one["backend_unit"]["name"]] = {**digests_of(one), **hidden}
+    return found
 
 
 def of_example(results: Sequence[Mapping[str, Any]]) -> dict[str, Digests]:
@@ -197,8 +216,10 @@ def compared(here: Mapping[str, Digests], there: Mapping[str, Digests], place: s
         ]
         if not names_only:
             both = sorted(mine.keys() & theirs.keys())
-            parts.append(("another value", [name for name in both if mine[name] != theirs[name]]))
-            parts.append(("the same value", [name for name in both if mine[name] == theirs[name]]))
+            known = [name for name in both if mine[name] and theirs[name]]
+            parts.append(("another value", [name for name in known if mine[name] != theirs[name]]))
+            parts.append(("the same value", [name for name in known if mine[name] == theirs[name]]))
+            parts.append(("not shown by the platform, so not compared", [name for name in both if name not in known]))
         found = [f"  {word}: {', '.join(names)}" for word, names in parts if names]
         lines += [f"{unit}, compared with {place}:", *(found or ["  the same variables"])]
     return lines

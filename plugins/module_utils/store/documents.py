@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the JSON documents of a store before anything is read from them.
+"""Read and write the JSON documents of a store, each checked before anything is taken from it.
 
 A shape is a type, None, a tuple of alternative shapes, a list with one shape for all items, a dict of field → shape (a
 field whose name ends with "?" is optional), ``Each`` for an object with any names, or a function that accepts a value.
@@ -10,9 +10,12 @@ field whose name ends with "?" is optional), ``Each`` for an object with any nam
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from ..core.errors import ConfigError
+from .base import Store
 
 LIMIT = 16 << 20  # bytes; a manifest of a thousand tables has about 100 kB
 
@@ -33,6 +36,32 @@ def parse(data: bytes, shape: dict[str, Any]) -> dict[str, Any]:
     if wrong:
         raise ValueError(wrong)
     return document
+
+
+def read(
+    store: Store, key: str, shape: dict[str, Any], *, what: str, remedy: str, **details: Any
+) -> tuple[dict[str, Any], str] | None:
+    """Return a document of a store and its etag; None where there is none. Raises ConfigError for one that does not fit
+    the shape: ``what`` it should be, the ``remedy``, and the error's details.
+    """
+    found = store.get(key)
+    if found is None:
+        return None
+    try:
+        return parse(found[0], shape), found[1]
+    except ValueError as error:
+        raise ConfigError(f"{key} in {store.describe()} is not {what}: {error}. {remedy}", **details) from None
+
+
+def write(store: Store, key: str, document: Mapping[str, Any], etag: str | None) -> None:
+    """Write a document over the one that was read with ``etag``, None for the first one. Raises Conflict where somebody
+    else has written it meanwhile.
+    """
+    data = json.dumps(document, sort_keys=True).encode()
+    if etag is None:
+        store.put_if_absent(key, data)
+    else:
+        store.put_if_match(key, data, etag)
 
 
 def oversized(size: int) -> str | None:

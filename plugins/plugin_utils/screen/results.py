@@ -89,7 +89,9 @@ def _service(event: Event, check: bool) -> str:
     if not event.get("changed"):
         return f"unchanged, {release}" if release else "unchanged"
     if check:
-        return f"would go from {before} to {release}"
+        # these keep the release
+        kept = {"scaled": "would be scaled", "restarted": "would be restarted"}
+        return kept.get(str(state), f"would go from {before} to {release}")
     verb = {"rolled_back": "back on", "started": "runs", "deployed": "runs"}.get(str(state), "runs")
     described = f"{verb} {release or event.get('deployment', 'id')}"
     return described if status in SERVES or not status else f"{described}, {status}"

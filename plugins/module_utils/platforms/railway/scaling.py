@@ -16,12 +16,9 @@ from .states import Deployment, live
 
 Regions = dict[str, int]
 Shown = dict[str, Any]
-MOST = {
-    "free": 1,
-    "trial": 1,
-    "hobby": 6,
-    "pro": 42,
-}  # replicas of a service by plan, docs.railway.com/reference/pricing
+# Replicas of a service by the plans that the API names: the table "Default plan resources" of
+# docs.railway.com/pricing/plans, where 0 stands for the one instance that a free service has.
+MOST = {"free": 1, "trial": 1, "hobby": 6, "pro": 42}
 
 
 def scaled(params: Mapping[str, Any], client: Railway) -> tuple[Shown, Shown, Callable[[], Deployment | None], Shown]:
@@ -82,8 +79,8 @@ def _refuse_more(client: Railway, after: Regions, limit: Mapping[str, Any]) -> N
     total, most = sum(after.values()), limit["replicas"]
     if most is not None and total > most:
         raise ConfigError(
-            f"{client.service} would have {total} replicas, and the plan {limit['plan']} at Railway allows {most}. Ask"
-            f" for at most {most}, or change the plan. Where Railway has agreed to more, set backend_replicas_limit"
+            f"The service would have {total} replicas, and the plan {limit['plan']} at Railway allows {most}. Ask for"
+            f" at most {most}, or change the plan. Where Railway has agreed to more, set backend_replicas_limit"
             " (replicas_limit).",
             code="over_limit",
         )
@@ -111,7 +108,8 @@ def _regions(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> 
     }
     if not after:
         raise ConfigError(
-            f"{client.service} would have no replica left. Keep at least one, or use state=stopped.", code="no_replicas"
+            "The service would have no replica left. Keep at least one in a region, or use state=stopped to stop it.",
+            code="no_replicas",
         )
     return dict(sorted(after.items()))
 

@@ -142,7 +142,7 @@ def _wanted(params: Mapping[str, Any], name: str, region: str) -> int:
 
 
 def _limit(details: Mapping[str, Any], agreed: int | None) -> Shown:
-    """Return the plan in words and the most instances, render.com/docs/scaling."""
+    """Return the plan in words and the most instances: render.com/docs/scaling, and render.com/docs/free."""
     plan = details.get("plan") or "of an unknown plan"
     if details.get("disk"):
         return {"plan": f"{plan} with a disk", "replicas": 1}

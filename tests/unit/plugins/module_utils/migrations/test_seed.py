@@ -17,19 +17,27 @@ URL = "postgresql://shop:hunter22@h/shop?schema=public"
 
 
 def test_a_named_command_is_words_or_one_line(tmp_path: Path) -> None:
-    assert seed.command(["npm", "run", "db:seed"], tmp_path, "") == ["npm", "run", "db:seed"]
-    assert seed.command(["npm run 'db:seed'"], tmp_path, "") == ["npm", "run", "db:seed"]
+    assert seed.command(["sh", "-c", "db:seed"], tmp_path, "") == ["sh", "-c", "db:seed"]
+    assert seed.command(["sh -c 'db:seed'"], tmp_path, "") == ["sh", "-c", "db:seed"]
+    script = tmp_path / "seed.sh"
+    script.touch(mode=0o755)
+    assert seed.command(["./seed.sh"], tmp_path, "") == ["./seed.sh"]
 
 
 @pytest.mark.parametrize(
     ("given", "root", "code"),
     [
+        ([], "", "no_command"),
         ([""], "", "no_command"),
+        (["sh -c 'db:seed"], "", "no_command"),
+        (["no-such-program"], "", "no_program"),
+        (["./no-such-script"], "", "no_program"),
+        (None, "", "no_prisma"),
         (["psql", URL], "", "secret_in_command"),
-        (["npm"], "apps/backend", "no_folder"),
+        (["sh"], "apps/backend", "no_folder"),
     ],
 )
-def test_a_wrong_command_is_refused(given: list[str], root: str, code: str, tmp_path: Path) -> None:
+def test_a_wrong_command_is_refused(given: list[str] | None, root: str, code: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         seed.command(given, tmp_path, root)
     assert refused.value.details["code"] == code

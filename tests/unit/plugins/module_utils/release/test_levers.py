@@ -45,12 +45,19 @@ UNITS = [
         ({"api": {"us-west2": -2}}, "scale.api.us-west2 is -2. Set it to 0 or more"),
         ({"api": {"us-west2": "two"}}, "scale.api.us-west2 must be a whole number"),
         ({"nightly": 2}, "nightly is a cron"),
+        ({" ": 2}, "scale: a unit has an empty name; choose from api"),
+        ({"api": {"": 2}}, "scale.api: a region has an empty name"),
     ],
 )
 def test_an_impossible_scale_is_refused_before_anything_is_asked(given: Any, said: str) -> None:
     found = scale.wanted(given, UNITS)
     assert said in " ".join(found["problems"])
     assert found["wanted"] == []
+
+
+def test_a_limit_that_the_platform_cannot_have_agreed_to_is_refused() -> None:
+    assert "backend_replicas_limit is 0. Set it" in scale.wanted({"api": 2}, UNITS, 0)["problems"][0]
+    assert scale.wanted({"api": 2}, UNITS, 60)["problems"] == []
 
 
 def test_units_are_scaled_by_number_or_by_region() -> None:
@@ -72,7 +79,7 @@ def result(before: int, after: int, **more: Any) -> dict[str, Any]:
 def test_the_plans_limit_is_shown_before() -> None:
     planned = scale.planned([result(1, 3), {"backend_unit": UNITS[1], "failed": True, "msg": "No such region."}])
     assert planned["lines"] == ["api: eu 1 -> 3 (the plan hobby allows 6)"]
-    assert planned["problems"] == ["worker: No such region."]
+    assert planned["problems"] == ["scale.worker: No such region."]
     assert planned["moves"]
     assert not scale.planned([result(3, 3)])["moves"]
     assert scale.message({"api": {"eu": 1}}, {"api": {"eu": 3}}).startswith("api: eu 1 -> 3.")
@@ -102,6 +109,8 @@ def test_a_restart_continues_what_a_killed_one_has_left(
 
 
 def test_a_unit_that_does_not_come_up_stops_the_restart() -> None:
+    for unit, said in (("api,,worker", "unit has an empty name"), (["api", "api"], "unit names api 2 times")):
+        assert said in " ".join(restart.wanted(unit, UNITS, {}, NOON)["problems"])
     assert restart.wanted("apj", UNITS, {}, NOON)["problems"] == [
         "unit: there is no unit apj: did you mean api?; choose from api, worker, nightly"
     ]
@@ -109,6 +118,9 @@ def test_a_unit_that_does_not_come_up_stops_the_restart() -> None:
     assert said.startswith(
         "worker did not come up after its restart. Restarted and healthy: api. Not restarted: nightly."
     )
+
+
+CONTROLS = "\0\n\r\v\f\x1b\x1e\x7f\x85\u2028\u2029"
 
 
 def asked(**given: Any) -> dict[str, Any]:
@@ -127,7 +139,7 @@ def asked(**given: Any) -> dict[str, Any]:
         ({"variable_values": {"A=B": "x"}}, "'A=B' is no name"),
         ({"variable_values": {"A": "x\ny"}}, "A has a line break"),
         ({"variable_values": {"A": "x\r"}}, "A has a line break"),
-        ({"variable_values": {"A": "x\0"}}, "zero byte"),
+        *(({"variable_values": {"A": f"x{one}y"}}, "A has a line break or another control") for one in CONTROLS),
         ({"variable_values": {"A": 3}}, "the value of A is no text"),
         ({"variable_values": {"A": None}}, "the value of A is no text"),
         ({"variable_values": ["A"]}, "variable_values must map names to values"),
@@ -137,6 +149,14 @@ def asked(**given: Any) -> dict[str, Any]:
         ({"variable_values": {"A": "x"}, "compare_with": "example"}, "compare_with changes nothing"),
         ({"from_env": "NOT_THERE"}, "the environment has no NOT_THERE"),
         ({"from_env": "EMPTY"}, "or it is empty"),
+        ({"from_env": "STRIPE_KEY,"}, "from_env has an empty name"),
+        ({"from_env": "STRIPE_KEY=hunter2"}, "from_env has something that is no name"),
+        ({"from_env": {"A": "STRIPE_KEY"}}, "from_env has something that is no name"),
+        ({"from_env": "STRIPE_KEY,STRIPE_KEY"}, "from_env names STRIPE_KEY 2 times"),
+        ({"unset": "OLD,OLD"}, "unset names OLD 2 times"),
+        ({"unset": {"A": 1}}, "unset: \"{'A': 1}\" is no name"),
+        ({"unit": "api,api", "unset": "OLD"}, "unit names api 2 times"),
+        ({"unit": ["api", ""], "unset": "OLD"}, "unit has an empty name"),
         ({"from_env": ["STRIPE_KEY"], "variable_values": {"STRIPE_KEY": "x"}}, "in variable_values and in from_env"),
         ({"unset": ["A", ""]}, "an empty name"),
         ({"compare_with": "stagin"}, "no storefront stagin: did you mean staging?"),
@@ -145,6 +165,7 @@ def asked(**given: Any) -> dict[str, Any]:
 def test_a_wrong_change_of_variables_is_refused_without_its_values(given: dict[str, Any], said: str) -> None:
     found = asked(**given)
     assert said in " ".join(found["problems"])
+    assert "hunter2" not in str(found)
     assert (found["values"], found["unset"]) == ({}, [])
 
 
@@ -168,7 +189,8 @@ def test_a_change_is_shown_by_digests_and_a_rerun_reports_what_the_first_has_set
     api["variables"] = [{"name": "A", "digest": "a" * 64}, {"name": "B", "digest": "c" * 64}]
     infos = {"api": {"B": "b" * 64, "C": None}}
     left = {"data": {"names": {"api": ["FIRST"]}}}
-    planned = variable_changes.planned([api], infos, left)
+    planned = variable_changes.planned([api], infos, left, ["C", "BB"])
+    assert planned["lines"][0] == "api BB: not set: did you mean B?"
     assert planned["before"] == {"api A": "not set", "api B": "digest bbbbbbbb", "api C": "set, not shown"}
     assert planned["after"] == {"api A": "digest aaaaaaaa", "api B": "digest cccccccc", "api C": "not set"}
     assert planned["names"] == {"api": ["A", "B", "C", "FIRST"]}
@@ -177,7 +199,8 @@ def test_a_change_is_shown_by_digests_and_a_rerun_reports_what_the_first_has_set
 
 
 def test_two_environments_are_compared_without_values() -> None:
-    here, there = {"api": {"A": "1", "B": "1", "C": "1"}}, {"api": {"A": "1", "B": "2", "D": "1"}}
+    here: dict[str, Any] = {"api": {"A": "1", "B": "1", "C": "1", "SENSITIVE": None}}
+    there: dict[str, Any] = {"api": {"A": "1", "B": "2", "D": "1", "SENSITIVE": None}}
     lines = variable_changes.compared(here, there, "staging")
     assert lines == [
         "api, compared with staging:",
@@ -185,8 +208,12 @@ def test_two_environments_are_compared_without_values() -> None:
         "  only here: C",
         "  another value: B",
         "  the same value: A",
+        "  not shown by the platform, so not compared: SENSITIVE",
     ]
     assert "value" not in str(variable_changes.compared(here, there, "example"))
+    vercel = {"backend_unit": {"name": "frontend"}, "variable_digests": {"A": "1", "B": "2"}, "sensitive_names": ["B"]}
+    assert variable_changes.by_unit([vercel]) == {"frontend": {"A": "1", "B": "2"}}
+    assert variable_changes.by_unit([vercel], True) == {"frontend": {"A": "1", "B": None}}, "of another key"
     example = [{"backend_unit": {}, "unit_name": "api", "rc": 0, "stdout": "A=1\n# B=2\nexport C='x'\n"}]
     assert variable_changes.of_example(example) == {"api": {"A": "", "C": ""}}
 
@@ -198,6 +225,9 @@ def test_two_environments_are_compared_without_values() -> None:
         ("", ["staging"], "environment_role is not set"),
         ("staging", ["Production"], "the environment is called Production"),
         ("staging", ["staging", "shop", "prod"], "the environment is called prod"),
+        ("staging", ["shop-prd"], "the environment is called shop-prd"),
+        ("development", ["Production EU"], "the environment is called Production EU"),
+        ("staging", ["shop_live"], "the environment is called shop_live"),
     ],
 )
 def test_production_never_gets_example_data(role: str, places: list[str], said: str) -> None:
@@ -212,7 +242,7 @@ def test_the_role_of_an_environment_comes_from_its_inventory() -> None:
 
 
 def test_staging_gets_example_data() -> None:
-    assert seed.refused("staging", ["staging", "shop", ""]) == []
+    assert seed.refused("staging", ["staging", "pre-production", "nonprod", "products", "live-nation", ""]) == []
     said = seed.message({"A": 1, "B": 2}, {"A": 1, "B": 5, "C": 1}, "one\ntwo")
     assert said == "B 2 -> 5 rows, C 0 -> 1 rows. It printed: two"
 
