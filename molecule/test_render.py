@@ -8,6 +8,7 @@ that old code does not know, back by hand.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,9 @@ def each_change_in_its_dashboard_is_drift(shop: RenderShop) -> None:
     def drift() -> set[str]:
         return {one["kind"] for one in status(shop)["drift"] if one["unit"] == "api"}
 
+    def seen(kinds: set[str]) -> bool:
+        return drift() == kinds
+
     assert status(shop)["drift"] == []
     shop.ask_render("PUT", f"{api}/env-vars/FEATURE_FLAG", json={"value": "on"})
     assert drift() == {"variables"}
@@ -193,7 +197,7 @@ def each_change_in_its_dashboard_is_drift(shop: RenderShop) -> None:
     newest, oldest = (shop.ask_render("GET", f"{api}/deploys")[place]["deploy"]["id"] for place in (0, -1))
     for target, kinds in ((oldest, {"rolled back"}), (newest, {"redeployed"})):
         shop.ask_render("POST", f"{api}/rollback", json={"deployId": target})
-        assert wait_until(lambda kinds=kinds: drift() == kinds, 60), drift()
+        assert wait_until(partial(seen, kinds), 60), drift()
 
 
 def pull_the_levers(shop: RenderShop) -> None:

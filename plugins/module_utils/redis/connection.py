@@ -75,7 +75,7 @@ def address_of(url: str) -> Address:
             "The Redis URL has a path that is not the number of a database. Write it as redis://host:6379/0.",
             code="bad_url",
         )
-    return Address(parts.hostname, port, int(database), unquote(parts.username or ""), parts.scheme == "rediss")
+    return Address(parts.hostname or "", port, int(database), unquote(parts.username or ""), parts.scheme == "rediss")
 
 
 class Server:
