@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A playbook that writes is killed at any point while customers buy, and a run after it loses nothing.
 
-``make test`` tries one point of each playbook in SAMPLE. ``make soak`` tries all of all playbooks, as far as MINUTES
-go: what was tried is kept in .cache/soak, a file for each commit, and the next run goes on where the last one ended.
+``make test`` tries one point of each playbook in SAMPLE. ``make soak`` tries all of all playbooks, for MINUTES. What
+was tried is kept in .cache/soak, a file for each commit: the next run continues where the last one ended.
 SEED is the order of the points, PLAYBOOKS names some of them.
 """
 

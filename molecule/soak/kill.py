@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill a playbook at a point while customers buy, run one again, and tell what does not hold."""
+"""Kill a playbook at a point while customers buy, run one again, and return what does not hold."""
 
 from __future__ import annotations
 
