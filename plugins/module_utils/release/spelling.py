@@ -15,9 +15,9 @@ PREFIXES = ("frontend_", "backend_", "database_", "edge_", "verify_", "notify_",
 OTHERS = ("ansible_", "vault_", "awx_", "tower_", "eda_", "molecule_", "sandbox_", "_")
 
 
-def slips(one: str, other: str) -> int:
+def slips(one: str, other: str, most: int) -> int:
     """Return how many letters were left out, added, replaced or swapped with their neighbour to make
-    ``other`` of ``one``.
+    ``other`` of ``one``, and some number above ``most`` where there are more than that.
     """
     before: list[int] = []
     row = list(range(len(other) + 1))
@@ -28,6 +28,8 @@ def slips(one: str, other: str) -> int:
             if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
                 cost = min(cost, last[j - 2] + 1)
             row.append(cost)
+        if min(row) > most:  # no later row has fewer
+            break
     return row[-1]
 
 
@@ -40,7 +42,7 @@ def nearest(name: str, known: Iterable[str], *, short: bool = False) -> str:
     for other in known:
         allowed = 2 if len(other) > MEDIUM else 1 if len(other) > SHORT or short else 0
         wanted = _plain(other)
-        if abs(len(wanted) - len(plain)) <= allowed and (away := slips(plain, wanted)) <= allowed:
+        if abs(len(wanted) - len(plain)) <= allowed and (away := slips(plain, wanted, allowed)) <= allowed:
             found.append((away, other))
     return min(found)[1] if found else ""
 
