@@ -14,14 +14,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 import awx
+
+from tests import documents
+from tests.unit.playbooks import reading
 
 SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk", "refresh")
@@ -131,13 +135,18 @@ LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflig
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
 
 
+def _specs(role: str) -> dict[str, Any]:
+    """Return the argument specs of a role by its entry points."""
+    return dict(documents.document(f"roles/{role}/meta/argument_specs.yml")["argument_specs"])
+
+
+@cache
 def declared() -> dict[str, dict[str, Any]]:
     """Return the options of each role by its name, those of all its entry points together."""
     found = {}
-    for path in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
-        specs = [pair for entry in entries.values() for pair in (entry["options"] or {}).items()]
-        found[path.parts[-3]] = {name: spec for name, spec in specs if name not in LEFT_OUT and not _is_fact(spec)}
+    for role in sorted(path.parts[-3] for path in (ROOT / "roles").glob("*/meta/argument_specs.yml")):
+        specs = [pair for entry in _specs(role).values() for pair in (entry["options"] or {}).items()]
+        found[role] = {name: spec for name, spec in specs if name not in LEFT_OUT and not _is_fact(spec)}
     return found
 
 
@@ -161,6 +170,7 @@ def entry_of(name: str, role: str) -> str:
     return "storefront" if role in ("preflight", "release") or name in WHOLE else role
 
 
+@cache
 def options() -> dict[str, dict[str, dict[str, Any]]]:
     """Return every variable once, by its entry."""
     roles = declared()
@@ -203,8 +213,7 @@ def meta(playbook: str) -> dict[str, Any]:
 
 
 def _entry_point(role: str, entry: str) -> list[str]:
-    document = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-    return list(document["argument_specs"][entry]["options"])
+    return list(_specs(role)[entry]["options"])
 
 
 def _needed(name: str, spec: dict[str, Any], entry: str, needed: tuple[str, ...]) -> dict[str, Any]:
@@ -277,9 +286,6 @@ def _key(spec: Mapping[str, Any]) -> str:
 
 def names_text() -> str:
     """Return the Python file with all names."""
-    sys.path.insert(0, str(ROOT / "tests" / "unit" / "playbooks"))
-    import reading
-
     known = sorted(name for specs in options().values() for name in specs)
     own = sorted(name for name in reading.own() if not name.startswith("__") and name not in known)
     head = "".join(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -45,8 +46,13 @@ def layer(path: str) -> str:
     return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else parts[0]
 
 
-def imports(path: str, text: str) -> Iterator[str]:
-    """Every import of a file: a path below plugins/ without suffix for our own, a dotted name for others."""
+@cache
+def imports(path: str, text: str) -> tuple[str, ...]:
+    """Return every import of a file: a path below plugins/ without suffix for our own, a dotted name for others."""
+    return tuple(_imports(path, text))
+
+
+def _imports(path: str, text: str) -> Iterator[str]:
     folder = path.split("/")[:-1]
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -103,6 +109,7 @@ def circles_of_plugins() -> list[set[str]]:
     return circles({file: {name for name in names if name in graph} for file, names in graph.items()})
 
 
+@cache
 def sandbox_imports(path: Path) -> set[str]:
     """Return the modules that a file of the sandbox imports relatively, including those that it only needs
     for type hints.
@@ -128,6 +135,7 @@ def long_expressions(text: str) -> list[str]:
     return [found[0] for found in LONG_EXPRESSION.finditer(text)]
 
 
+@cache
 def code_lines(text: str) -> int:
     """Count the lines of a file less its documentation, argument spec, docstrings, comments and blank lines."""
     tree = ast.parse(text)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.storefront.runbook.plugins.module_utils.release import argument_spec
+
+from tests import documents
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "extensions" / "awx" / "data"
@@ -21,22 +22,12 @@ IN_THE_VAULT = {"verify_headers", "verify_journey_secrets", "notify_otlp_headers
 WRONG = {"int": "soon", "float": "soon", "bool": "perhaps", "dict": "a text"}
 
 
-class Loader(yaml.SafeLoader):
-    """Reads what Ansible must not template as plain text."""
-
-
-Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
-
-
 def data(name: str, key: str) -> Any:
-    return yaml.load((DATA / f"{name}.yml").read_text(encoding="utf-8"), Loader)[key]
+    return documents.document(DATA / f"{name}.yml")[key]
 
 
 def specs(playbook: str) -> dict[str, dict[str, Any]]:
-    document = yaml.safe_load((ROOT / "playbooks" / f"{playbook}.meta.yml").read_text(encoding="utf-8"))
-    return {
-        name: spec for entry in document["argument_specs"].values() for name, spec in (entry["options"] or {}).items()
-    }
+    return {name: spec for entry in documents.options(playbook).values() for name, spec in entry.items()}
 
 
 PLAYBOOKS = sorted(path.name.removesuffix(".meta.yml") for path in (ROOT / "playbooks").glob("*.meta.yml"))

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import modules_for
 
 from conftest import ROOT
+from tests.documents import document
 
 PREFIX = "storefront.runbook."
-GROUPS: dict[str, list[str]] = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
-PLAY: dict[str, Any] = yaml.safe_load((ROOT / "playbooks" / "vars" / "play.yml").read_text())
+GROUPS: dict[str, list[str]] = document("meta/runtime.yml")["action_groups"]
+PLAY: dict[str, Any] = document("playbooks/vars/play.yml")
 VENDORS = ("vercel", "cloudflare", "railway", "render", "github", "sentry", "slack")
 
 
@@ -31,7 +31,7 @@ def spec(module: str) -> dict[str, Any]:
 
 def plays() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.endswith(".meta.yml")):
-        for play in yaml.safe_load(path.read_text()):
+        for play in document(path):
             if play.get("module_defaults"):
                 yield path.name, play
 
@@ -87,7 +87,7 @@ def test_a_task_does_not_repeat_the_options_that_its_group_gives() -> None:
     repeated = [
         f"{path.relative_to(ROOT)}: {module} {name}"
         for path in sorted((ROOT / "roles").glob("*/tasks/*.yml"))
-        for module, options in tasks(yaml.safe_load(path.read_text()))
+        for module, options in tasks(document(path))
         for group, name, text in sorted(given)
         if module in GROUPS[group] and options.get(name) == text
     ]

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, TemplateSyntaxError, meta
 from jinja2.filters import FILTERS
 from jinja2.tests import TESTS
+
+from tests.documents import document
 
 ROOT = Path(__file__).parents[3]
 CONDITIONS = ("when", "failed_when", "changed_when", "until", "that", "break_when")
@@ -41,6 +43,7 @@ _jinja = Environment()
 _jinja.filters, _jinja.tests = _Any(FILTERS), _Any(TESTS)
 
 
+@cache
 def _names(template: str) -> set[str]:
     try:
         return meta.find_undeclared_variables(_jinja.parse(template))
@@ -73,16 +76,16 @@ def _set(node: Any) -> Iterator[str]:
             yield from _set(value)
 
 
-def _documents(folder: str = "") -> Iterator[tuple[Path, Any]]:
+def _documents() -> Iterator[tuple[Path, Any]]:
     for path in FILES:
-        yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        yield path, document(path) or {}
 
 
 def read() -> dict[str, list[str]]:
     """Return every variable that a playbook or a role reads, with the files that do."""
     found: dict[str, list[str]] = {}
-    for path, document in _documents():
-        for name in sorted(set(_read(document))):
+    for path, content in _documents():
+        for name in sorted(set(_read(content))):
             found.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
     return found
 
@@ -92,13 +95,13 @@ def own() -> set[str]:
     variables of plays, roles, blocks and tasks.
     """
     found: set[str] = set()
-    for path, document in _documents():
-        found |= set(_set(document))
-        if path.parent.name == "vars" and isinstance(document, dict):
-            found |= set(document)
+    for path, content in _documents():
+        found |= set(_set(content))
+        if path.parent.name == "vars" and isinstance(content, dict):
+            found |= set(content)
     return found
 
 
 def defaults() -> dict[str, dict[str, Any]]:
     """Return the defaults that each role has."""
-    return {path.parts[-3]: document for path, document in _documents() if path.parent.name == "defaults"}
+    return {path.parts[-3]: content for path, content in _documents() if path.parent.name == "defaults"}

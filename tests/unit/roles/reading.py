@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import modules_for
 from jinja2 import Environment, nodes
 
 from conftest import ROOT
+from tests.documents import document
 
 ROLES = ROOT / "roles"
 PREFIX = "storefront.runbook."
@@ -26,17 +26,11 @@ BARE = ("when", "failed_when", "changed_when", "until", "that", "break_when")  #
 GIVEN = re.compile(r"^(ansible_\w+|inventory_hostname|role_path|hostvars|omit|item|now|lookup|undef|range|dict|__\w+)$")
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads Ansible's YAML; what a tag holds does not matter here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
 JINJA = Environment(autoescape=False)
 
 
-def names_in(text: str) -> set[str]:
+@cache
+def names_in(text: str) -> frozenset[str]:
     """The variables that a template reads; ``release_paths`` has those that hold paths,
     ``release_backend_units`` is made of ``backend_units``.
     """
@@ -47,7 +41,7 @@ def names_in(text: str) -> set[str]:
         for node in tree.find_all(nodes.Getattr)
         if isinstance(node.node, nodes.Name) and node.node.name == "release_paths"
     }
-    return found | ({"backend_units"} if "release_backend_units" in found else set())
+    return frozenset(found | ({"backend_units"} if "release_backend_units" in found else set()))
 
 
 def texts(value: Any, bare: bool = False) -> Iterator[str]:
@@ -66,7 +60,7 @@ def texts(value: Any, bare: bool = False) -> Iterator[str]:
 
 
 def load(path: Path) -> Any:
-    return yaml.load(path.read_text(), Loader=_Loader) if path.exists() else None
+    return document(path) if path.exists() else None
 
 
 @cache

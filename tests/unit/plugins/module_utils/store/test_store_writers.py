@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,10 @@ INSIDE = {"module_utils/store/s3.py", "module_utils/store/folder.py", "module_ut
 READS = {"module_utils/store/exposure.py": {"get_"}}  # asks for settings by names that begin like this
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PLUGINS.rglob("*.py")):
-        yield path.relative_to(PLUGINS).as_posix(), ast.parse(path.read_text())
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    paths = sorted(PLUGINS.rglob("*.py"))
+    return [(path.relative_to(PLUGINS).as_posix(), ast.parse(path.read_text())) for path in paths]
 
 
 def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
