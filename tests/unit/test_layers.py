@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.documents import Loader, document
 from tests.structure import (
     DOCUMENTATION,
     MAY_IMPORT,
@@ -102,20 +103,13 @@ def urls_in_code(text: str) -> list[str]:
     ]
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads Ansible's YAML; what a tag such as !vault or !unsafe holds does not matter here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
-
-
-def roles_included(document: Any) -> Iterator[str]:
+def roles_included(content: Any) -> Iterator[str]:
     """The name of every role that a task file or a meta/main.yml pulls in, at any depth of blocks."""
-    if isinstance(document, list):
-        for item in document:
+    if isinstance(content, list):
+        for item in content:
             yield from roles_included(item)
-    elif isinstance(document, dict):
-        for key, value in document.items():
+    elif isinstance(content, dict):
+        for key, value in content.items():
             if key.rpartition(".")[2] in ("include_role", "import_role"):
                 yield value["name"] if isinstance(value, dict) else str(value)
             elif key in ("dependencies", "roles") and isinstance(value, list):
@@ -126,9 +120,10 @@ def roles_included(document: Any) -> Iterator[str]:
                 yield from roles_included(value)
 
 
-@pytest.mark.parametrize("path", SOURCES)
-def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
-    assert faults(path, (PLUGINS / path).read_text()) == []
+@pytest.mark.parametrize("package", sorted({layer(path) for path in SOURCES}))
+def test_a_file_imports_only_what_its_layer_may(package: str) -> None:
+    files = [path for path in SOURCES if layer(path) == package]
+    assert [f"{path}: {fault}" for path in files for fault in faults(path, (PLUGINS / path).read_text())] == []
 
 
 def test_no_file_takes_part_in_a_circle() -> None:
@@ -164,9 +159,8 @@ def test_the_architecture_shows(block: str, written: Callable[[], str]) -> None:
     assert page.read_text() == before + written() + after, "UPDATE_DOCS=1 writes docs/architecture.md"
 
 
-@pytest.mark.parametrize("path", YAML_FILES)
-def test_no_playbook_and_no_role_decides_in_jinja(path: str) -> None:
-    assert long_expressions((ROOT / path).read_text()) == []
+def test_no_playbook_and_no_role_decides_in_jinja() -> None:
+    assert [f"{path}: {found}" for path in YAML_FILES for found in long_expressions((ROOT / path).read_text())] == []
 
 
 @pytest.mark.parametrize(
@@ -191,12 +185,13 @@ def test_no_module_holds_a_url(path: str) -> None:
     assert urls_in_code((PLUGINS / path).read_text()) == []
 
 
-@pytest.mark.parametrize("path", ROLE_FILES)
-def test_no_role_includes_another(path: str) -> None:
+def others_included(path: str) -> list[str]:
     role = path.split("/")[1]
-    documents = yaml.load_all((ROOT / path).read_text(), Loader=_Loader)
-    others = [name for document in documents for name in roles_included(document) if name.rpartition(".")[2] != role]
-    assert others == []
+    return [name for name in roles_included(document(path)) if name.rpartition(".")[2] != role]
+
+
+def test_no_role_includes_another() -> None:
+    assert [f"{path} includes {name}" for path in ROLE_FILES for name in others_included(path)] == []
 
 
 def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
@@ -297,5 +292,5 @@ def test_an_included_role_is_found_at_any_depth() -> None:
       ansible.builtin.include_tasks: stage.yml
       vars: {token: !vault abc}
     """
-    assert list(roles_included(yaml.load(tasks, Loader=_Loader))) == ["storefront.runbook.edge", "verify"]
+    assert list(roles_included(yaml.load(tasks, Loader))) == ["storefront.runbook.edge", "verify"]
     assert list(roles_included({"galaxy_info": {}, "dependencies": [{"role": "edge"}, "verify"]})) == ["edge", "verify"]

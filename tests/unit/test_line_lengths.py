@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from conftest import ROOT
 
 MOST = 120
@@ -30,9 +28,8 @@ def long_lines(text: str) -> list[int]:
     return [number for number, line in enumerate(text.splitlines(), start=1) if len(line) > MOST]
 
 
-@pytest.mark.parametrize("path", FILES)
-def test_no_line_is_too_long(path: str) -> None:
-    assert long_lines((ROOT / path).read_text()) == []
+def test_no_line_is_too_long() -> None:
+    assert [f"{path}:{number}" for path in FILES for number in long_lines((ROOT / path).read_text())] == []
 
 
 def test_a_long_line_is_found() -> None:
