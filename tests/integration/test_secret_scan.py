@@ -22,6 +22,8 @@ from sandbox import repository
 from tests.unit.plugins.module_utils.checks.conftest import Repository
 from tests.unit.support import run_module
 
+pytestmark = pytest.mark.own_process
+
 RANDOM = "4eC39HqLyjWDarjtT1zdp7dc"
 PASSWORD = "Tr0ub4dor3xyz"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n"

@@ -21,6 +21,8 @@ from ansible_collections.storefront.runbook.plugins.modules import dependency_au
 from tests.unit.plugins.module_utils.checks.conftest import Repository
 from tests.unit.support import run_module
 
+pytestmark = pytest.mark.own_process
+
 LOCK = {
     "name": "shop",
     "version": "1.0.0",
