@@ -149,7 +149,7 @@ def test_of_two_runs_one_verifies_and_a_killed_one_leaves_the_turn_to_the_next(r
 @pytest.mark.parametrize(
     ("cmdline", "words"),
     [
-        ("--tags uta", "--tags names 'uta', which is no step of the verification: did you mean uat?"),
+        ("--tags uta", "--tags names 'uta', which is not a step of the verification: did you mean uat?"),
         ("--tags backend --skip-tags backend", "so nothing would be verified"),
     ],
 )

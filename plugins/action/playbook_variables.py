@@ -144,7 +144,7 @@ def argument_specs(playbook: str) -> options.Entries:
     file = PLAYBOOKS / f"{playbook}.meta.yml"
     if not file.is_file():
         raise AnsibleActionFail(
-            f"playbook is {playbook!r}, which is no playbook of this collection: there is no {file.name}"
+            f"playbook is {playbook!r}, which is not a playbook of this collection: there is no {file.name}"
         )
     document = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
     return {entry: described["options"] for entry, described in document["argument_specs"].items()}

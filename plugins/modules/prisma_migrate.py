@@ -49,7 +49,7 @@ options:
         V(resolved_rolled_back) marks the failed O(migration) as undone, as C(prisma migrate resolve --rolled-back)
         does, so that it is applied again.
       - Both compare the catalogue with the state that was recorded before the first statement of O(migration). They are
-        accepted only if either all of it or nothing of it is applied. If a part of it is applied, or if the catalogue
+        accepted only if either all of it or none of it is applied. If a part of it is applied, or if the catalogue
         does not show it, as with changed rows, see O(force). V(resolved_rolled_back) is refused for a migration that
         was never started.
       - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without
@@ -309,7 +309,7 @@ migrations:
       description: What it left behind, and what to do.
       returned: if it failed
       type: str
-      sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
+      sample: PostgreSQL ran the file as one transaction and undid it, so none of it is applied.
 drift:
   description: Differences between the files of the release and the applied migrations.
   returned: if the database was reached
@@ -386,7 +386,7 @@ unresolved:
     explanation:
       description: What it left behind, and what to do.
       type: str
-      sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
+      sample: PostgreSQL ran the file as one transaction and undid it, so none of it is applied.
 """
 
 from typing import Any

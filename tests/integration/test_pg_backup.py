@@ -297,7 +297,7 @@ def test_a_manifest_of_another_backup_is_none(in_folder: Backups, tmp_path: Path
     )
     refused = in_folder.run(name="yours")
     assert refused["error"]["code"] == "bad_manifest"
-    assert "is no manifest of the backup yours" in refused["msg"]
+    assert "is not a manifest of the backup yours" in refused["msg"]
 
 
 def fake_pg_dump(folder: Path, real: str, then: str) -> dict[str, Any]:

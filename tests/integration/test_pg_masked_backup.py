@@ -249,7 +249,7 @@ BAD_RULES = [
     ({"Order": {"columns": {**ORDER, "id": "hash"}}}, "hash does not fit the type integer"),
     ({"Order": {"columns": {**ORDER, "handle": "keep"}}}, "(keep) refers to public.handle.name (hash)"),
     ({"Order": {"columns": {**ORDER, "note": {"fake": "nmae"}}}}, "there is no fake nmae (did you mean name?)"),
-    ({"Order": {"columns": {**ORDER, "note": "hsah"}}}, "'hsah' is no rule (did you mean hash?)"),
+    ({"Order": {"columns": {**ORDER, "note": "hsah"}}}, "'hsah' is not a rule (did you mean hash?)"),
     ({"public.customer": {"keep": "all"}}, "public.customer has two entries"),
     ({"audit": {}, "audit ": {"columns": {}}}, "has no rule: give columns, keep: all, or delete"),
 ]

@@ -289,7 +289,7 @@ def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(
     shop.restore("staged")
     monkeypatch.setattr(databases, "label", lambda *_: "postgres")
     refused = shop.restore()
-    assert "is live as it was, and open" in refused["msg"]
+    assert "is still live and open" in refused["msg"]
     assert "already exists" in refused["msg"]
     assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, ["incoming"])
 

@@ -135,7 +135,7 @@ def test_a_migration_that_fails_there_says_so_and_production_is_untouched(
     )
     failed = rehearse()
     assert (failed["error"]["kind"], failed["error"]["migration"]) == ("migration_failed", "c")
-    assert "In the rehearsal, which leaves production as it is" in failed["msg"]
+    assert "In the rehearsal, which does not change production" in failed["msg"]
     assert [entry["name"] for entry in failed["rehearsed"]] == ["b"]
     assert production.outcomes() == [("a", "applied")]
 
@@ -259,7 +259,7 @@ def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no
     write_migrations(tmp_path, c="ALTER TABLE nothing ADD x int;")
     failed = rehearse(**options)
     assert failed["error"]["migration"] == "c"
-    assert "In the rehearsal, which leaves production as it is" in failed["msg"]
+    assert "In the rehearsal, which does not change production" in failed["msg"]
     assert production.outcomes() == [("a", "applied")]
     assert family(production) == []
 

@@ -51,7 +51,7 @@ def test_a_review_of_the_environment_and_a_signature_are_two(
 
     first = run_module(release_approvals, {**asked, "github": {**github, "run": 7}})
     assert (first["failed"], first["approved_by"], first["missing"]) == (True, ["carol"], 1)
-    assert "eve approved it at GitHub, and is no approver" in first["msg"]
+    assert "eve approved it at GitHub, and is not an approver" in first["msg"]
 
     key = str(tmp_path / "bob")
     assert run_module(release_approval, {**shop, "approvers": people, "signing_key": key})["changed"]

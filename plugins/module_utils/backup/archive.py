@@ -178,7 +178,7 @@ def _unnamed(pieces: Iterable[bytes], what: str, *, frozen: bool = False) -> Ite
             file.flush()
         if os.pread(file.fileno(), len(CUSTOM), 0) != CUSTOM:
             raise ConfigError(
-                f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump"
+                f"{what} is not an archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump"
                 " --format=custom.",
                 code="no_archive",
             )

@@ -42,8 +42,8 @@ def parse_recipients(recipients: Sequence[str]) -> list[Any]:
             keys.append(pyrage.x25519.Recipient.from_str(text.strip()))
         except pyrage.RecipientError:
             raise ConfigError(
-                f"{text!r} in recipients is no public key of age. Give what age-keygen prints as public key: it begins"
-                " with age1.",
+                f"{text!r} in recipients is not a public key of age. Give what age-keygen prints as public key: it"
+                " begins with age1.",
                 code="bad_recipient",
             ) from None
     return keys
@@ -127,9 +127,7 @@ def _decrypt(pieces: Iterable[bytes], hand_on: Callable[[bytes], None], identiti
     except Exception as error:
         failure = reader.failure or writer.failure
         if not failure and "No matching keys" in str(error):
-            failure = ConfigError(
-                "identity is the secret key of none of those that it was encrypted to.", code="wrong_identity"
-            )
+            failure = ConfigError("identity is not the secret key of any of its recipients.", code="wrong_identity")
         raise failure or RunbookError("It was changed or cut after it was encrypted.", code="damaged") from None
     writer.flush_rest()
 

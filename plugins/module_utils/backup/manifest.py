@@ -159,7 +159,7 @@ def read_manifest(store: Store, name: str, prefix: str = PREFIX, size: int | Non
         whose = str(wrong)
     if whose:
         raise ConfigError(
-            f"{key} in {store.describe()} is no manifest of the backup {name} that this version knows: {whose}. "
+            f"{key} in {store.describe()} is not a manifest of the backup {name} that this version knows: {whose}. "
             "Update the collection, or find out who wrote it; the other backups are not affected.",
             code="bad_manifest",
         )
@@ -215,7 +215,7 @@ def read_proof_at(
     try:
         return documents.parse(found, shape) if isinstance(found, bytes) else _refuse(found)
     except ValueError as wrong:
-        warn(f"{key} in {store.describe()} is no proof that this version knows: {wrong}. It counts as no proof.")
+        warn(f"{key} in {store.describe()} is not a proof that this version knows: {wrong}. It counts as no proof.")
         return None
 
 
@@ -224,7 +224,7 @@ def write_proof(store: Store, name: str, proof: Mapping[str, Any], prefix: str =
     a restore took. A newer one replaces it.
     """
     if proof["level"] not in LEVELS:
-        raise RunbookError(f"{proof['level']!r} is no level of proof.")
+        raise RunbookError(f"{proof['level']!r} is not a level of proof.")
     key, data = f"{prefix}{name}{PROOF}", json.dumps(dict(proof), indent=2).encode()
     found = store.get(key)
     if found:

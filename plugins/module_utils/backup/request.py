@@ -137,7 +137,7 @@ def refuse_undecodable(recipients: list[str], identity: str | None) -> None:
         )
     if not set(encryption.public_keys(encryption.parse_identity(identity))) & set(recipients):
         raise ConfigError(
-            "identity is the secret key of none of the recipients, so it cannot decode the backup. Give a key of one of"
-            " them, or add its public key.",
+            "identity is not the secret key of any of the recipients, so it cannot decode the backup. Give a key of one"
+            " of them, or add its public key.",
             code="wrong_identity",
         )

@@ -61,7 +61,7 @@ def ask(context: Context, options: Options) -> Answer:
 
 
 def _problem(text: str, name: str) -> str:
-    """Say why a text is no OpenAPI document; empty where it is one."""
+    """Say why a text is not an OpenAPI document; empty where it is one."""
     if not name.endswith(".json") and YAML_ERROR:
         return ""
     try:
@@ -75,5 +75,5 @@ def _problem(text: str, name: str) -> str:
         or not (content.get("openapi") or content.get("swagger"))
         or not isinstance(content.get("paths"), dict)
     ):
-        return "is no OpenAPI document: it has no openapi or no paths"
+        return "is not an OpenAPI document: it has no openapi or no paths"
     return ""

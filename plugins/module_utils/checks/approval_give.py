@@ -36,7 +36,9 @@ def _identity(params: Mapping[str, Any], approvers: Approvers) -> tuple[str, str
     blob = key.split()[1]
     if user and any(one.split()[1] == blob for one in approvers.awx_keys):
         if not approvers.named(user, "awx"):
-            raise NoGo(f"{user} is no approver: the inventory's approvers have no such user of AWX.", code="not_listed")
+            raise NoGo(
+                f"{user} is not an approver: the inventory's approvers have no such user of AWX.", code="not_listed"
+            )
         return user, "awx"
     for one in approvers.people:
         if any(listed.split()[1] == blob for listed in one["keys"]):
@@ -66,7 +68,7 @@ def counted(
     name, starter = name_of(one, approvers), str(waiting.get("requested_by") or "")
     if by_others and approvers.is_same(name, starter):
         raise NoGo(
-            f"{name} started the deploy of {one.subject.shown} that waits, and somebody else has to approve it.",
+            f"{name} started the deploy of {one.subject.shown} that is waiting, so somebody else has to approve it.",
             code="own_approval",
         )
     rules = Rules(approvers, by_others=False, emergency=bool(one.emergency))

@@ -129,13 +129,13 @@ def _refusal(one: Given, person: str, subject: Subject, rules: Rules, now: datet
 def _not_vouched_for(one: Given, approval: Approval) -> str:
     by, system = approval.by, approval.system
     if system == "github" and GITHUB in one.signed_by:
-        return f"{by} approved it at GitHub, and is no approver of the inventory"
+        return f"{by} approved it at GitHub, and is not an approver of the inventory"
     if one.problem:
         return f"the approval by {by}: {one.problem}"
     if one.signed_by:
         owner = ", ".join(one.signed_by)
         if system == "awx" and AWX in one.signed_by:
-            return f"{by} approved it at AWX, and is no approver of the inventory"
+            return f"{by} approved it at AWX, and is not an approver of the inventory"
         return f"the approval by {by} was signed by {owner}"
     if one.known:
         return f"the approval by {by} was changed after it was signed: its signature does not fit"

@@ -62,7 +62,7 @@ def wrong(options: Options, context: Context) -> list[str]:
             if one.get(name) and _moment(one[name]) is None
         ]
         if one.get("proof", "none") not in PROOFS:
-            problems.append(f"backup {number}: proof {one['proof']!r} is none of {', '.join(PROOFS)}")
+            problems.append(f"backup {number}: proof {one['proof']!r} is not one of {', '.join(PROOFS)}")
     return problems
 
 

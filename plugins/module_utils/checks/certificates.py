@@ -69,9 +69,9 @@ def wrong(options: Options, context: Context) -> list[str]:
         shown = text.rpartition("@")[2]  # a password before it must not show
         try:
             host = host_of(text)
-            problems += [] if host.name and 0 < host.port < 65536 else [f"{shown!r} is no host"]
+            problems += [] if host.name and 0 < host.port < 65536 else [f"{shown!r} is not a host"]
         except ValueError:
-            problems.append(f"{shown!r} is no host")
+            problems.append(f"{shown!r} is not a host")
     return problems + ([] if options["days_left"] >= 0 else [f"days_left is {options['days_left']}: give 0 or more"])
 
 

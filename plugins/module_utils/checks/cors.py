@@ -39,7 +39,7 @@ def wrong(options: Options, context: Context) -> list[str]:
     for origin in [*options["allowed_origins"], *options["foreign_origins"]]:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
-            problems.append(f"{origin!r} is no origin: write it as https://shop.example, without a path and a slash")
+            problems.append(f"{origin!r} is not an origin: write it as https://shop.example, without path and slash")
     both = set(options["allowed_origins"]) & set(options["foreign_origins"])
     problems += [f"{origin} is both allowed and foreign" for origin in sorted(both)]
     return [problem for problem in problems if problem]

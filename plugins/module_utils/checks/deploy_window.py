@@ -55,8 +55,8 @@ class Freeze:
             end = end_of(str(freeze["to"]), zone)
         except ValueError:
             raise Unusable(
-                f"from {freeze['from']!r} or to {freeze['to']!r} is no date: write 2026-11-26, which counts whole, or"
-                " 2026-11-26T18:00"
+                f"from {freeze['from']!r} or to {freeze['to']!r} is not a date: write 2026-11-26, which counts whole,"
+                " or 2026-11-26T18:00"
             ) from None
         start = start if start.tzinfo else start.replace(tzinfo=zone)
         if not str(freeze["reason"]).strip():

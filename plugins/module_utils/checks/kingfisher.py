@@ -67,7 +67,7 @@ def find(given: str | None) -> str:
     )
     if program is None:
         what = (
-            f"kingfisher is {given!r}, which is no program that can be run here"
+            f"kingfisher is {given!r}, which is not a program that can be run here"
             if given
             else "kingfisher is not installed"
         )

@@ -57,7 +57,7 @@ def ask(context: Context, options: Options) -> Answer:
     if limited is not None:
         return passed(f"a 429 came within {sent} requests", asked=asked, facts=facts)
     if broken:
-        advice = "Find out why it does not stand a burst of that size"
+        advice = "Find out why it cannot handle a burst of that size"
         return failed(
             f"it answered {broken} within {sent} requests instead of limiting them", advice, asked=asked, facts=facts
         )

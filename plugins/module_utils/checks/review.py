@@ -130,7 +130,7 @@ def _doubt(review: dict[str, Any], head: str, author: str) -> str:
     if review["commit_id"] != head:
         return f"{who} approved {str(review['commit_id'])[:7]}, before the last push ({head[:7]})"
     if review["author_association"] not in MEMBERS:
-        return f"{who} is no member of the repository"
+        return f"{who} is not a member of the repository"
     if review["user"].get("type") == "Bot":
         return f"{who} is a bot"
     return ""

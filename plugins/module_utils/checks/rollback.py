@@ -41,7 +41,7 @@ def missing(options: Options) -> str:
 
 def wrong(options: Options, context: Context) -> list[str]:
     return [
-        f"kept_until of {unit['name']} is no time: {unit['kept_until']!r}"
+        f"kept_until of {unit['name']} is not a time: {unit['kept_until']!r}"
         for unit in options["units"]
         if unit["kept_until"] and not _time(unit["kept_until"])
     ]

@@ -75,7 +75,7 @@ def _moment(text: str | None) -> datetime:
         moment = datetime.min
     if moment.tzinfo is None:
         raise ConfigError(
-            f"at is {text!r}, which is no time with a zone. Write it as 2026-03-03T10:42-05:00.", code="bad_time"
+            f"at is {text!r}, which is not a time with a zone. Write it as 2026-03-03T10:42-05:00.", code="bad_time"
         )
     return moment
 

@@ -47,7 +47,7 @@ class Finding:
 
 @dataclass
 class Scan:
-    """What files of SARIF amount to. ``unusable`` says why one of them is no answer about the commit."""
+    """What files of SARIF amount to. ``unusable`` says why one of them is not an answer about the commit."""
 
     findings: list[Finding] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)
@@ -154,7 +154,7 @@ def _tool(run: Mapping[str, Any]) -> str:
 
 
 def _unusable(run: Mapping[str, Any], commit: str) -> Iterator[str]:
-    """Say why a run is no answer about this commit."""
+    """Say why a run is not an answer about this commit."""
     if any(one.get("executionSuccessful") is False for one in run.get("invocations") or []):
         yield f"{_tool(run)} did not end well"
     if run.get("results") is None:

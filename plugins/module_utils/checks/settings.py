@@ -156,7 +156,7 @@ def _waiver(given: Mapping[str, Any] | None, zone: tzinfo) -> tuple[Waiver | Non
             until = end_of(str(given["until"]), zone)
         except ValueError:
             problems.append(
-                f"the waiver's until {given['until']!r} is no date: write it as 2026-04-01, or with a time as"
+                f"the waiver's until {given['until']!r} is not a date: write it as 2026-04-01, or with a time as"
                 " 2026-04-01T12:00:00Z"
             )
     if problems or until is None:
@@ -195,7 +195,7 @@ def _attestation(given: Mapping[str, Any] | None, check: Check) -> tuple[Attesta
     ]
     commit = str(given.get("commit") or "")
     if commit and not re.fullmatch(r"[0-9a-f]{40}", commit):
-        problems.append(f"the attestation's commit {commit!r} is no full SHA of 40 digits")
+        problems.append(f"the attestation's commit {commit!r} is not a full SHA of 40 digits")
     problems += [f"an attestation has no {name}" for name in given if name not in (*ATTESTATION, "note")]
     if problems:
         return None, problems

@@ -77,11 +77,11 @@ def url_problem(option: str, url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return f"{option} is no address: its host or its port is wrong"
+        return f"{option} is not an address: its host or its port is wrong"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return (
-            f"{option} is no address: it begins with https://"
+            f"{option} is not an address: it begins with https://"
             if "@" in url
-            else f"{option} {url!r} is no address: it begins with https://"
+            else f"{option} {url!r} is not an address: it begins with https://"
         )
     return f"{option} holds credentials: give them as headers" if parts.username or parts.password else ""

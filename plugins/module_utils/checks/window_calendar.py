@@ -52,7 +52,7 @@ class CalendarFile:
             self._calendar = Calendar.from_ical(content)
             events = list(self._calendar.walk("VEVENT"))
         except (ValueError, IndexError, KeyError) as error:
-            raise Unusable(f"it is no calendar of RFC 5545: {error}") from None
+            raise Unusable(f"it is not a calendar of RFC 5545: {error}") from None
         if not events:
             raise Unusable("it has no events")
         for event in events:

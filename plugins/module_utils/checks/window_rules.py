@@ -78,7 +78,7 @@ class Rule:
 
 
 def refuse_unbounded(text: str) -> None:
-    """Refuse a rule that is no rule of days, that leaves its day to chance, or for which a search might
+    """Refuse a rule that is not a rule of days, that leaves its day to chance, or for which a search might
     never end. Raises Unusable.
     """
     for part in text.upper().split("|"):
@@ -111,7 +111,7 @@ def _rule_of(days: list[str]) -> str:
     for day in days:
         found = DAY.fullmatch(day.strip())
         if not found:
-            raise Unusable(f"{day!r} is no day: write tue, tuesday, first tuesday or last sunday")
+            raise Unusable(f"{day!r} is not a day: write tue, tuesday, first tuesday or last sunday")
         code = found[2][:2].upper()
         if found[1]:
             monthly.append(f"{NTH[found[1].lower()]}{code}")
@@ -129,7 +129,7 @@ def _time(window: Mapping[str, Any], name: str) -> timedelta:
     text = str(window.get(name) or "").strip()
     if not TIME.fullmatch(text):
         hint = f'. YAML reads 10:00 without quotes as 600: write {name}: "10:00"' if text.isdigit() else ""
-        raise Unusable(f'{name} {text!r} is no time of day such as "10:00"{hint}')
+        raise Unusable(f'{name} {text!r} is not a time of day such as "10:00"{hint}')
     hours, minutes = text.split(":")
     return timedelta(hours=int(hours), minutes=int(minutes))
 

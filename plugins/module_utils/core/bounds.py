@@ -15,7 +15,7 @@ def refuse_outside(option: str, value: float, least: float, most: float, unit: s
 
 
 def refuse_time_limit(option: str, value: float, most: float) -> None:
-    """Raise ConfigError for a limit of seconds that is no time, or longer than ``most``."""
+    """Raise ConfigError for a limit of seconds that is not a time, or longer than ``most``."""
     if not 0 < value <= most:
         raise _refusal(option, value, f"more than 0 and at most {_shown(most)} seconds")
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-NOT_ITS_API = "not_its_api"  # code of an answer that is none of the vendor's API
+NOT_ITS_API = "not_its_api"  # code of an answer that does not come from the vendor's API
 SOON = 30  # seconds that a write may have to wait before it is worth another try
 
 

@@ -107,7 +107,9 @@ def _of_address(vendor: str, option: str, response: requests.Response) -> str:
             f"{leads} Check webhook_url: it was deleted or is mistyped. Make a new one in the app's settings at"
             f" {vendor} (Incoming Webhooks)."
         )
-    return f"{leads} That is no answer of {vendor}'s API: check {option}, its path included, and any proxy in between."
+    return (
+        f"{leads} That is not an answer of {vendor}'s API: check {option}, its path included, and any proxy in between."
+    )
 
 
 def words(parse_error: Parser, response: requests.Response) -> tuple[str | None, str | None]:

@@ -98,7 +98,7 @@ def secrets_of_url(url: str | None) -> list[str]:
     try:
         parts = urlsplit(url)
         asked = parse_qsl(parts.query)
-    except ValueError:  # whatever it is, it is no address that could be shown
+    except ValueError:  # whatever it is, it is not an address that could be shown
         return [url, *_meant(url)]
     token = (
         parts.username

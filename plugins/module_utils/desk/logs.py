@@ -110,7 +110,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         return re.compile(text) if text else None
     except re.error as error:
         raise ConfigError(
-            f"grep is {text!r}, which is no regular expression: {error}. Correct it.", code="bad_grep"
+            f"grep is {text!r}, which is not a regular expression: {error}. Correct it.", code="bad_grep"
         ) from None
 
 
@@ -130,7 +130,7 @@ def time_of(text: str, option: str, zone: ZoneInfo, now: datetime) -> datetime:
         return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ConfigError(
-            f"{option} is {text!r}, which is no time. Write 15m, 2h or 1d for so long ago, 02:30 for today, or"
+            f"{option} is {text!r}, which is not a time. Write 15m, 2h or 1d for so long ago, 02:30 for today, or"
             " 2026-03-01T02:30.",
             code="bad_time",
         ) from None

@@ -110,7 +110,7 @@ def _read_rule(where: str, given: Any, problems: list[str]) -> Rule:
             )
             return KEEP
     word = given if isinstance(given, str) else ""
-    problems.append(f"{where}: {given!r} is no rule{suggestion(word, [*PLAIN, 'fake', 'set'])}. Write {SHAPES}")
+    problems.append(f"{where}: {given!r} is not a rule{suggestion(word, [*PLAIN, 'fake', 'set'])}. Write {SHAPES}")
     return KEEP
 
 

@@ -37,11 +37,11 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     recorded = {"name": row.name, "started_at": row.started_at.isoformat(), "logs": row.logs}
     how = _how(row, shape, same)
     if verdict == "undone":
-        undone = "undid it, so nothing of it is applied" if shape and shape.atomic and row.logs else ""
+        undone = "undid it, so none of it is applied" if shape and shape.atomic and row.logs else ""
         state = (
             f"PostgreSQL ran the file as one transaction and {undone}."
             if undone
-            else f"{how}Nothing of it is applied: what it names is as it was before."
+            else f"{how}None of it is applied: everything that it names is unchanged."
         )
         advice = (
             "It did not get a lock, and can be applied again unchanged once it is marked:"

@@ -71,7 +71,7 @@ class Rehearsal(Builtin):
         try:
             return super().apply(read_state)
         except RunbookError as error:
-            error.args = (f"In the rehearsal, which leaves production as it is: {error}",)
+            error.args = (f"In the rehearsal, which does not change production: {error}",)
             error.details["message"] = str(error)
             error.result["rehearsed"] = self.rehearsed
             raise

@@ -103,7 +103,7 @@ def _proven(migration: Migration, proof: Proof, reason: str | None) -> str:
         )
     if proof.undone:
         raise ConfigError(
-            f"The migration {migration.name} cannot be marked as applied: nothing of it is applied. What it names is as"
+            f"The migration {migration.name} cannot be marked as applied: none of it is applied. What it names is as"
             " it was before it was tried. Use state: applied, which runs it.",
             code="contradicted",
         )
@@ -153,7 +153,7 @@ def _judged(state: State, failed: Sequence[Row], migration: Migration | None, ma
         return FORCED + reason
     differ = fate.lacking if mark == "applied" else fate.left
     verb = "is" if len(differ) == 1 else "are"
-    known = {"undone": "nothing of it is applied", "applied": "all of it is applied"}.get(
+    known = {"undone": "none of it is applied", "applied": "all of it is applied"}.get(
         fate.verdict, "only a part of it is applied"
     )
     what = f"{_listed(differ)} {verb} {'not ' if mark == 'applied' else ''}as it leaves it" if differ else known

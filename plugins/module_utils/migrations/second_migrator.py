@@ -66,7 +66,7 @@ def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) ->
         )
     if not other and runner == "platform":
         raise ConfigError(
-            "Nobody would migrate the database: the runner is platform, and none of the commands"
+            "Nothing would migrate the database: the runner is platform, and none of the commands"
             f" ({', '.join(map(shown, commands)) or 'there are none'}) runs prisma migrate deploy. Set it as the"
             " pre-deploy command of one unit, or use another runner.",
             code="no_migrator",

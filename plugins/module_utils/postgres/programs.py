@@ -110,7 +110,7 @@ def find_psql(tool: Tool, server_major: int) -> str | None:
     if not found:
         raise ConfigError(
             f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} itself: the server does not know"
-            f" the setting transaction_timeout. With psql {tool.major} it can, and there is none in {folder}. Install"
+            f" the setting transaction_timeout. With psql {tool.major} it can, but {folder} has none. Install"
             f" postgresql-client-{tool.major} as a whole, or postgresql-client-{server_major}, with which backups can"
             " be made and restored.",
             code="no_tool",

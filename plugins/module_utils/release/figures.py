@@ -278,7 +278,7 @@ def _median(values: Iterable[float]) -> float | None:
 
 
 def seconds_of(text: Any) -> float | None:
-    """Return a record's time in seconds since the epoch; None for what is no time."""
+    """Return a record's time in seconds since the epoch; None for what is not a time."""
     try:
         read = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:

@@ -115,7 +115,7 @@ def _part(size: Any, of: int) -> int:
     if found := re.fullmatch(r"([1-9][0-9]?|100)%", text):
         return math.ceil(of * int(found[1]) / 100)
     if isinstance(size, bool) or not re.fullmatch(r"[1-9][0-9]*", text):
-        raise FleetError(f"{text!r} is no size: give a number from 1, or a percentage such as 10%.")
+        raise FleetError(f"{text!r} is not a size: give a number from 1, or a percentage such as 10%.")
     return int(text)
 
 

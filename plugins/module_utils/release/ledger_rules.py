@@ -59,7 +59,7 @@ def _refuse_levers(params: Mapping[str, Any]) -> None:
         )
     if lever and (params["outcome"] not in OF_LEVERS or params["restore"]):
         raise ConfigError(
-            f"The outcome of {params['kind']} cannot be {params['outcome']}, and it is no restore. Set outcome to"
+            f"The outcome of {params['kind']} cannot be {params['outcome']}, and it is not a restore. Set outcome to"
             f" {', '.join(OF_LEVERS)}, and leave restore out."
         )
     if not lever and params["outcome"] == "changed":

@@ -75,14 +75,14 @@ def strangers(
         near = nearest(name, known, short=name in commanded)
         if near:
             problems.append(
-                f"{name} is no variable of this collection: did you mean {near}? Nothing in the inventory reads it"
+                f"{name} is not a variable of this collection: did you mean {near}? Nothing in the inventory reads it"
             )
         elif name.startswith(PREFIXES):
             prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
             ours = [one for one in known if one.startswith(prefix)]
             problems.append(
-                f"{name} is no variable of this collection{suggestion(name, ours)}, and nothing in the inventory reads"
-                " it. Correct its name or delete it; give a variable of your own a name that does not begin with"
+                f"{name} is not a variable of this collection{suggestion(name, ours)}, and nothing in the inventory"
+                " reads it. Correct its name or delete it; give a variable of your own a name that does not begin with"
                 f" {prefix}"
             )
     return problems

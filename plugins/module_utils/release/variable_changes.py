@@ -66,7 +66,7 @@ def _values(asked: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[
     for name in names:
         if not NAME.fullmatch(name):
             problems.append(
-                "from_env has something that is no name of a variable. Give the names alone, such as -e"
+                "from_env has something that is not a valid name. Give the names alone, such as -e"
                 " from_env=STRIPE_KEY, and the values in the environment"
             )
         elif not environ.get(name):
@@ -98,8 +98,7 @@ def _names(names: Iterable[str], option: str) -> Iterator[str]:
             yield f"{option}: a variable has an empty name. Give it one, or remove it"
         elif not NAME.fullmatch(name):
             yield (
-                f"{option}: {name!r} is no name of a variable. Use letters, digits and _, no digit first, such as"
-                " STRIPE_KEY"
+                f"{option}: {name!r} is not a valid name. Use letters, digits and _, no digit first, such as STRIPE_KEY"
             )
 
 

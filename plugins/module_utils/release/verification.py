@@ -36,7 +36,7 @@ def steps_problem(
         for word in given:
             if word not in known:
                 near = suggestion(word, STEPS) or "."
-                return f"{source} names {word!r}, which is no step of the verification{near} {every}"
+                return f"{source} names {word!r}, which is not a step of the verification{near} {every}"
     if not named:
         return f"verify is empty, so nothing would be verified. Leave it out to verify everything. {every}"
     if not _chosen(named, tags, skipped):

@@ -161,7 +161,7 @@ def exchange(
                 code="unknown",
             ) from None
         raise RunbookError(
-            f"{live.name} is live as it was, and open: {successor.name} could not take its name. The server's words:"
+            f"{live.name} is still live and open: {successor.name} could not take its name. The server's words:"
             f" {error.diag.message_primary}. End what holds it (sessions, prepared transactions), and run the play"
             " again.",
             code=error.pgcode,

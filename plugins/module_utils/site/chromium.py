@@ -64,7 +64,7 @@ def _named(name: str, value: str, env: Mapping[str, str]) -> Path:
     program = shutil.which(Path(value).expanduser() if value.startswith("~") else value, path=env.get("PATH"))
     if program is None:
         raise ConfigError(
-            f"{name} is {value!r}, which is no program that can be run here. Set it to the program of Chromium or"
+            f"{name} is {value!r}, which is not a program that can be run here. Set it to the program of Chromium or"
             " Chrome.",
             code="no_browser",
         )

@@ -70,7 +70,7 @@ def find(given: str | None = None) -> Path:
     program = shutil.which(Path(given).expanduser() if given else "lighthouse")
     if program is None and given:
         raise ConfigError(
-            f"lighthouse is {given!r}, which is no program that can be run here. Set it to the program lighthouse of"
+            f"lighthouse is {given!r}, which is not a program that can be run here. Set it to the program lighthouse of"
             f" npm: {INSTALL}",
             code="no_lighthouse",
         )

@@ -108,5 +108,5 @@ class ExpectationReader(Words):
             try:
                 re.compile(value)
             except re.error as error:
-                self.wrong(f"asserts {query} matches {value!r}, which is no regular expression: {error}")
+                self.wrong(f"asserts {query} matches {value!r}, which is not a regular expression: {error}")
         return Assertion(query, predicate, value, item.get("not") is True)

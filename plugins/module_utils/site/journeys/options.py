@@ -48,7 +48,7 @@ def world_of(params: Mapping[str, Any]) -> World:
         if len(text(value)) < SHORTEST:
             raise ConfigError(
                 f"The secret {name} has fewer than {SHORTEST} characters, which cannot be masked. Choose a"
-                " longer one, or put it into variables if it is none."
+                " longer one, or put it into variables if it is not secret."
             )
     if params["timeout"] <= 0:
         raise ConfigError(f"timeout is {params['timeout']:g}. Set it to more than 0.")

@@ -51,17 +51,18 @@ def compiled(query: Query) -> Any:
         try:
             return jsonpath.JSONPathEnvironment(strict=True).compile(text)
         except jsonpath.JSONPathError as error:
-            raise ConfigError(f"{text!r} is no JSONPath: {_line(error)}. It begins with $, as $.items[0].id.") from None
+            problem = f"{text!r} is not a JSONPath: {_line(error)}. It begins with $, as $.items[0].id."
+            raise ConfigError(problem) from None
     if query.kind == "css":
         try:
             return soupsieve.compile(text)
         except soupsieve.SelectorSyntaxError as error:
-            raise ConfigError(f"{text!r} is no CSS selector: {_line(error)}.") from None
+            raise ConfigError(f"{text!r} is not a CSS selector: {_line(error)}.") from None
     if query.kind == "regex":
         try:
             return re.compile(text)
         except re.error as error:
-            raise ConfigError(f"{text!r} is no regular expression: {error}.") from None
+            raise ConfigError(f"{text!r} is not a regular expression: {error}.") from None
     return text
 
 

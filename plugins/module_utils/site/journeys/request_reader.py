@@ -86,7 +86,7 @@ class RequestReader(Words):
         if parts.username or parts.password:
             self.wrong("has a url with a user or a password: use basic_auth")
         if "${" not in parts.netloc and not self.world.allows(url):
-            self.wrong(f"asks {host}, which is none of the sites: add it to hosts where journeys may ask it")
+            self.wrong(f"asks {host}, which is not one of the sites: add it to hosts where journeys may ask it")
         return None
 
     def options(self, step: Mapping[str, Any]) -> Options:

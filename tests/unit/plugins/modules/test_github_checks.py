@@ -291,7 +291,7 @@ def test_a_request_for_changes_is_a_no_whatever_others_approve(repository: Repos
 def test_an_approval_by_a_stranger_does_not_count(repository: Repository, association: str) -> None:
     repository.reviews.clear()
     repository.review("mallory", author_association=association)
-    assert review() == ("failed", "#7 has 0 of 1 approvals: mallory is no member of the repository")
+    assert review() == ("failed", "#7 has 0 of 1 approvals: mallory is not a member of the repository")
 
 
 def test_an_approval_by_a_bot_does_not_count(repository: Repository) -> None:

@@ -295,7 +295,7 @@ def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_
         ({"encryption": "age"}, "No encryption recipients were given"),
         ({"encryption": "age", "recipients": []}, "No encryption recipients were given"),
         ({"recipients": [RECIPIENT]}, "encryption is off, and recipients are given"),
-        ({"encryption": None, "recipients": ["age1nonsense"]}, "'age1nonsense' in recipients is no public key of age"),
+        ({"encryption": None, "recipients": ["age1nonsense"]}, "'age1nonsense' in recipients is not a public key"),
         ({"encryption": None, "recipients": [SECRET_KEY]}, "recipients holds a secret key of age"),
         (
             {"encryption": None, "recipients": [RECIPIENT], "verify": "decode"},
@@ -311,7 +311,7 @@ def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_
         ),
         (
             {"encryption": None, "recipients": [OTHER], "verify": "decode", "identity": SECRET_KEY},
-            "identity is the secret key of none of the recipients",
+            "identity is not the secret key of any of the recipients",
         ),
         ({"format": "custom", "jobs": 2}, "jobs applies to the format directory"),
         ({"jobs": 0}, "jobs is 0"),

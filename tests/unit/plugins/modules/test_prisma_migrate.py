@@ -369,7 +369,7 @@ def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(
         ({"direct_url": f"{URL}?pgbouncer=true"}, "direct_url goes through a connection pooler"),
         ({"state": "resolved_applied"}, "state is resolved_applied but all of the following are missing: migration"),
         ({"commands": ["npx prisma migrate deploy"]}, "Two would migrate the database"),
-        ({"commands": ["node server.js"], "runner": "platform"}, "Nobody would migrate the database"),
+        ({"commands": ["node server.js"], "runner": "platform"}, "Nothing would migrate the database"),
         ({"migrations": "prisma/nowhere"}, "no folder of migrations at"),
         ({"lease": "token"}, "Set store to s3://bucket/prefix"),
     ],

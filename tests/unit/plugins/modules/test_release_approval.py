@@ -243,7 +243,7 @@ def test_an_emergency_needs_an_approval_that_was_given_for_one(desk: Desk) -> No
 def test_awx_vouches_for_its_users_with_its_own_key(desk: Desk) -> None:
     awx: dict[str, Any] = {"awx_keys": [public(desk.keys, "awx")]}
     assert desk.approve("awx", **awx)["error"]["code"] == "not_listed"
-    assert "erin is no approver" in desk.approve("awx", awx_user="erin", **awx)["msg"]
+    assert "erin is not an approver" in desk.approve("awx", awx_user="erin", **awx)["msg"]
     assert desk.approve("awx", awx_user="al", **awx)["by"] == "alice"
     asked = desk.ask()
     assert (asked["approved_by"], asked["approvals"][0]["system"]) == (["alice"], "awx")
@@ -282,7 +282,7 @@ def test_a_review_of_the_environment_counts(desk: Desk, monkeypatch: pytest.Monk
     [
         ([review(state="rejected")], {}, "0 of 1 approvals"),
         ([review(place="staging")], {}, "0 of 1 approvals"),
-        ([review("eve")], {}, "eve approved it at GitHub, and is no approver"),
+        ([review("eve")], {}, "eve approved it at GitHub, and is not an approver"),
         ([review()], {"started_by": "alice-codes"}, "alice started this deploy"),
         ([review()], {"expires": 0.5}, "the approval by alice ended at"),
     ],

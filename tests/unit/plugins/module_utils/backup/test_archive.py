@@ -123,10 +123,10 @@ def test_a_folder_for_temporary_files_that_is_full_is_named(
     assert refused.value.details["code"] == "no_room"
 
 
-def test_what_is_no_archive_is_refused(store: FolderStore) -> None:
+def test_what_is_not_an_archive_is_refused(store: FolderStore) -> None:
     back_up(store, "sql", dump=b"CREATE TABLE item (id int);")
     with (
-        pytest.raises(ConfigError, match="no archive in pg_dump's custom format"),
+        pytest.raises(ConfigError, match="not an archive in pg_dump's custom format"),
         archive.fetch(store, "sql", "backups/", None, nothing),
     ):
         pass
@@ -165,7 +165,7 @@ def test_a_file_of_pg_dump_is_an_archive_too(tmp_path: Path, packed: bytes) -> N
         (zstandard.compress(DUMP)[:-5], None, "it is cut off"),
         (zstandard.compress(DUMP)[:9] + b"xxxxxxxx", None, "cannot be unpacked"),
         (gzip.compress(DUMP), None, "restore it with gunzip and psql"),
-        (b"", None, "no archive"),
+        (b"", None, "not an archive"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_the_reason(

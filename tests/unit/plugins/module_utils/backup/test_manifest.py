@@ -94,7 +94,7 @@ def test_a_leftover_is_removed_whatever_it_is(store: FolderStore) -> None:
 )
 def test_a_foreign_manifest_is_refused(store: FolderStore, foreign: bytes) -> None:
     store.put_if_absent("backups/sale.json", foreign)
-    with pytest.raises(ConfigError, match=r"backups/sale\.json in file://.* is no manifest of the backup sale"):
+    with pytest.raises(ConfigError, match=r"backups/sale\.json in file://.* is not a manifest of the backup sale"):
         catalogue.read_manifest(store, "sale")
 
 
@@ -122,7 +122,7 @@ def test_a_proof_is_kept_beside_the_backup_and_replaced(store: FolderStore) -> N
         "at": "2026-02-03T09:00:00+00:00",
         "duration": 61.5,
     }
-    with pytest.raises(RunbookError, match="no level of proof"):
+    with pytest.raises(RunbookError, match="not a level of proof"):
         catalogue.write_proof(store, "sale", {"level": "sure"})
 
 

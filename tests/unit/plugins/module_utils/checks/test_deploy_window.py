@@ -198,11 +198,11 @@ WINDOW: dict[str, Any] = RUNBOOK["windows"][0]
         ),
         ({"days": []}, "it needs days"),
         ({"rule": "FREQ=DAILY"}, "not both"),
-        ({"days": ["tues-thurs"]}, "is no day"),
-        ({"days": ["sixth tuesday"]}, "is no day"),
+        ({"days": ["tues-thurs"]}, "is not a day"),
+        ({"days": ["sixth tuesday"]}, "is not a day"),
         ({"from": "600"}, 'write from: "10:00"'),
-        ({"to": "25:00"}, "is no time of day"),
-        ({"to": "14:00:00"}, "is no time of day"),
+        ({"to": "25:00"}, "is not a time of day"),
+        ({"to": "14:00:00"}, "is not a time of day"),
         ({"days": [], "rule": "FREQ=SECONDLY"}, "SECONDLY"),
         ({"days": [], "rule": "FREQ=HOURLY;BYDAY=TU"}, "HOURLY"),
         ({"days": [], "rule": "every tuesday"}, "frequency None"),
@@ -221,7 +221,7 @@ def test_a_window_that_cannot_be_used_is_refused(window: dict[str, Any], said: s
 @pytest.mark.parametrize(
     ("freeze", "said"),
     [
-        ({"from": "someday"}, "is no date"),
+        ({"from": "someday"}, "is not a date"),
         ({"to": "2026-11-24"}, "before it begins"),
         ({"reason": " "}, "it has no reason"),
     ],
@@ -309,7 +309,7 @@ def test_a_calendar_that_cannot_be_used_is_refused(tmp_path: Path, event: str, s
     assert said in wrong(calendar=calendar(tmp_path, event))
 
 
-def test_a_file_that_is_no_calendar_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_calendar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.ics").write_text("hello")
     assert "calendar" in wrong(calendar=str(tmp_path / "a.ics"))
     assert "cannot be read" in wrong(calendar=str(tmp_path / "none.ics"))

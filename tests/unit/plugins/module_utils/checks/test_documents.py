@@ -113,10 +113,10 @@ def test_a_deleted_route_is_a_change(repository: Any) -> None:
     ("name", "text", "said"),
     [
         ("openapi.json", "{", "cannot be parsed"),
-        ("openapi.json", "[]", "is no OpenAPI document"),
-        ("openapi.json", '{"openapi": "3.1.0"}', "is no OpenAPI document"),
+        ("openapi.json", "[]", "is not an OpenAPI document"),
+        ("openapi.json", '{"openapi": "3.1.0"}', "is not an OpenAPI document"),
         ("openapi.yaml", "a: [", "cannot be parsed"),
-        ("openapi.yml", "hello", "is no OpenAPI document"),
+        ("openapi.yml", "hello", "is not an OpenAPI document"),
     ],
 )
 def test_a_document_that_is_none_is_a_no(repository: Any, name: str, text: str, said: str) -> None:

@@ -208,10 +208,10 @@ def test_credentials_pass_where_they_are_wanted(serve: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"cors_url": "shop.example"}, "is no address"),
+        ({"cors_url": "shop.example"}, "is not an address"),
         ({"cors_url": "https://user:pw@shop.example/api"}, "holds credentials"),
-        ({"allowed_origins": ["https://shop.example/"]}, "is no origin"),
-        ({"allowed_origins": ["*"]}, "is no origin"),
+        ({"allowed_origins": ["https://shop.example/"]}, "is not an origin"),
+        ({"allowed_origins": ["*"]}, "is not an origin"),
         ({"foreign_origins": [SHOP]}, "is both allowed and foreign"),
     ],
 )
@@ -316,7 +316,7 @@ def test_a_body_is_posted(serve: Any) -> None:
         ({"burst": 501}, "give 2 to 500"),
         ({"burst": 1}, "give 2 to 500"),
         ({"rate_limit_body": {}}, "POST"),
-        ({"rate_limit_url": "/login"}, "is no address"),
+        ({"rate_limit_url": "/login"}, "is not an address"),
     ],
 )
 def test_a_burst_is_bounded(given: dict[str, Any], said: str) -> None:
@@ -461,6 +461,6 @@ def test_a_host_that_does_not_answer_cannot_be_asked() -> None:
 
 
 @pytest.mark.parametrize("host", ["", "https://", "shop.example:99999", "shop.example:port"])
-def test_what_is_no_host_is_refused(host: str) -> None:
+def test_what_is_not_a_host_is_refused(host: str) -> None:
     options = {**{name: spec.get("default") for name, spec in certificates.OPTIONS.items()}, "hosts": [host]}
-    assert certificates.wrong(options, Context()) == [f"{host!r} is no host"]
+    assert certificates.wrong(options, Context()) == [f"{host!r} is not a host"]

@@ -100,7 +100,7 @@ def test_a_shop_that_wants_no_proof_is_asked_for_a_fresh_backup_alone() -> None:
         ({"backups": [stored(at="yesterday")]}, "is not a time with a zone"),
         ({"backups": [stored(at="2026-03-03T02:00:00")]}, "is not a time with a zone"),
         ({"backups": [{"name": "x"}]}, "backup 1 has no finished_at"),
-        ({"backups": [stored(proof="hope")]}, "is none of none, checksum, decode, restore"),
+        ({"backups": [stored(proof="hope")]}, "is not one of none, checksum, decode, restore"),
         ({"store": "ftp://somewhere"}, "store"),
         ({"store": "file:///tmp/store"}, "store_is_shared"),
         ({"backups": [], "most_hours": 0}, "most_hours is 0: give more than 0"),
@@ -187,7 +187,7 @@ def test_before_the_first_deploy_there_is_nothing_to_measure() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"links": {"Sentry": "sentry.example"}}, "the link Sentry 'sentry.example' is no address"),
+        ({"links": {"Sentry": "sentry.example"}}, "the link Sentry 'sentry.example' is not an address"),
         ({"probes": ["ftp://shop.example"]}, "probes"),
         ({"probes": ["https://shop.example"], "samples": 0}, "samples is 0: give 1 to 50"),
         ({"sentry_token": "token", "hours": 0, "sentry_organization": "acme"}, "hours is 0"),

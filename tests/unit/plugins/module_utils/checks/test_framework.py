@@ -320,12 +320,12 @@ CHECKS = (
         ({"id": "C1", "waiver": {"by": "bob", "reason": "flaky"}}, "the waiver has no until"),
         ({"id": "C1", "waiver": {"reason": "flaky", "until": "2026-04-01"}}, "the waiver has no by"),
         ({"id": "C1", "waiver": {}}, "the waiver has no by"),
-        ({"id": "C1", "waiver": {**WAIVER, "until": "soon"}}, "is no date"),
+        ({"id": "C1", "waiver": {**WAIVER, "until": "soon"}}, "is not a date"),
         ({"id": "C1", "waiver": {**WAIVER, "util": "2026-04-01"}}, "a waiver has no util"),
         ({"id": "C1", "attested": {"by": "carol", "commit": COMMIT}}, "it cannot be attested"),
         ({"id": "C10", "attested": {"commit": COMMIT}}, "the attestation has no by"),
         ({"id": "C10", "attested": {"by": "carol"}}, "the attestation has no commit"),
-        ({"id": "C10", "attested": {"by": "carol", "commit": "v1.1.0"}}, "no full SHA"),
+        ({"id": "C10", "attested": {"by": "carol", "commit": "v1.1.0"}}, "not a full SHA"),
     ],
 )
 def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any], said: str) -> None:
@@ -339,7 +339,7 @@ def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any]
     ["01.04.2026", "2026/04/01", "2026-4-1", "20260401", "2026-W14-3", "2026-02-30", "9999-12-31", "tomorrow", "never"],
 )
 def test_a_date_in_another_form_is_refused(until: str) -> None:
-    with pytest.raises(ConfigError, match="is no date: write it as 2026-04-01"):
+    with pytest.raises(ConfigError, match="is not a date: write it as 2026-04-01"):
         run(*CHECKS, entries=[{"id": "C1", "waiver": {**WAIVER, "until": until}}])
 
 

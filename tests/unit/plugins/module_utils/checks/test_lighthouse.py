@@ -33,7 +33,7 @@ def wrong(**given: Any) -> str:
         ({"thresholds": {"seo": "nan"}}, "give 0 to 99"),
         ({"runs": 0}, "runs is 0: give 1 to 15"),
         ({"runs": 99}, "runs is 99"),
-        ({"url": "staged.example"}, "no address"),
+        ({"url": "staged.example"}, "not an address"),
         ({"url": "https://me:secret@staged.example/"}, "holds credentials"),
         ({"budget": "/nowhere/budget.json"}, "it cannot be read"),
         ({"budget": "budget.json"}, "No commit was given"),

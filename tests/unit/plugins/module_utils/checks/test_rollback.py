@@ -93,4 +93,4 @@ def test_a_first_deploy_has_nothing_to_go_back_to() -> None:
 
 def test_without_units_it_is_not_configured_and_a_wrong_time_is_refused() -> None:
     assert rollback.missing({"units": []})
-    assert rollback.wrong({"units": [unit(kept_until="soon")]}, NOW) == ["kept_until of api is no time: 'soon'"]
+    assert rollback.wrong({"units": [unit(kept_until="soon")]}, NOW) == ["kept_until of api is not a time: 'soon'"]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SARIF of other scanners: what counts as a finding, what is no answer about the commit, and what is refused."""
+"""SARIF of other scanners: what counts as a finding, what is not an answer about the commit, and what is refused."""
 
 from __future__ import annotations
 

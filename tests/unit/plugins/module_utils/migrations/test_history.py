@@ -78,7 +78,7 @@ def failed(script: str, logs: str | None = None) -> Row:
 @pytest.mark.parametrize(
     ("row", "here", "resolve", "words"),
     [
-        (failed("DROP TABLE x;", "no such table"), "DROP TABLE x;", "rolled-back", "nothing of it is applied"),
+        (failed("DROP TABLE x;", "no such table"), "DROP TABLE x;", "rolled-back", "none of it is applied"),
         (failed("DROP TABLE x;"), "DROP TABLE x;", None, "all of it is there or nothing is"),
         (
             failed("BEGIN; COMMIT; SELECT 1/0;", "division by zero"),

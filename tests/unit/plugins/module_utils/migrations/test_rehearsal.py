@@ -99,7 +99,7 @@ def test_a_failure_says_that_it_was_a_rehearsal(scratch: FakePostgres, clock: Cl
 
     scratch.answers[TWO.sql] = refuse
     with pytest.raises(
-        MigrationFailed, match=r"^In the rehearsal, which leaves production as it is: The migration 2_two failed"
+        MigrationFailed, match=r"^In the rehearsal, which does not change production: The migration 2_two failed"
     ) as failed:
         rehearse(scratch, clock, ONE, TWO)
     assert failed.value.details["message"].startswith("In the rehearsal")

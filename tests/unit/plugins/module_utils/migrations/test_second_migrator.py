@@ -86,7 +86,7 @@ def test_two_migrators_and_none_are_refused(release: Path) -> None:
         match=r"Two would migrate .*runner: builtin.*'npm start' runs prisma migrate deploy, by the script start",
     ):
         refuse_second_migrator(["npm start"], "builtin", release)
-    with pytest.raises(ConfigError, match=r"Nobody would migrate the database: .*'node server.js'"):
+    with pytest.raises(ConfigError, match=r"Nothing would migrate the database: .*'node server.js'"):
         refuse_second_migrator(["node server.js"], "platform", release)
     with pytest.raises(ConfigError, match="there are none"):
         refuse_second_migrator([], "platform", release)

@@ -89,7 +89,7 @@ def test_what_is_said_of_storefronts_and_groups_is_kept_apart() -> None:
         ),
         ({"waves": [{"name": "a", "size": 1}, {"name": "a"}]}, "two waves have the same name"),
         *(
-            ({"waves": [{"name": "a", "size": size}]}, f"waves.a.size: '{size}' is no size")
+            ({"waves": [{"name": "a", "size": size}]}, f"waves.a.size: '{size}' is not a size")
             for size in (0, -1, "0%", "101%", "ten", 1.5, True, "")
         ),
         ({"waves": [{"name": "a", "variables": "x"}]}, "waves.a.variables must be a mapping"),
@@ -128,8 +128,8 @@ def test_without_waves_the_batches_are_those_that_were_asked_for(rollout: Any) -
     [
         (["de", "ch"], None, "the order of the inventory is not that of the waves"),
         (["ch", "at"], None, "at are in no wave"),
-        (["ch"], 0, "'0' is no size"),
-        (["ch"], "many", "'many' is no size"),
+        (["ch"], 0, "'0' is not a size"),
+        (["ch"], "many", "'many' is not a size"),
     ],
 )
 def test_waves_that_do_not_fit_are_refused(everyone: list[str], rollout: Any, said: str) -> None:

@@ -137,7 +137,7 @@ def test_each_variable_of_the_page_is_recognised_when_it_is_mistyped(name: str) 
     for wrongly in typed:
         found = wrong("deploy", WHOLE, more={wrongly: 1}, commanded=(wrongly,) if name in RUN else ())
         assert len(found) == 1, (wrongly, found)
-        assert found[0].startswith(f"{wrongly} is no variable of this collection: did you mean "), found
+        assert found[0].startswith(f"{wrongly} is not a variable of this collection: did you mean "), found
         if name in spelling.nearest(wrongly, [name], short=True):
             assert "did you mean" in found[0]
 
@@ -146,7 +146,7 @@ def test_a_mistyped_name_is_suggested() -> None:
     (problem,) = wrong("deploy", WHOLE, more={"verify_wait_timout": 5})
     assert (
         problem
-        == "verify_wait_timout is no variable of this collection: did you mean verify_wait_timeout? Nothing in the"
+        == "verify_wait_timout is not a variable of this collection: did you mean verify_wait_timeout? Nothing in the"
         " inventory reads it"
     )
 
@@ -173,7 +173,7 @@ def test_a_variable_of_somebodys_own_passes(name: str) -> None:
 def test_a_variable_with_our_prefix_passes_when_the_inventory_reads_it() -> None:
     assert wrong("deploy", WHOLE, more={"frontend_domain": "shop.internal"}, read=("frontend_domain",)) == []
     (problem,) = wrong("deploy", WHOLE, more={"frontend_colour": "blue"})
-    assert "frontend_colour is no variable of this collection" in problem
+    assert "frontend_colour is not a variable of this collection" in problem
     assert "does not begin with frontend_" in problem
 
 

@@ -58,7 +58,7 @@ def test_tags_choose_among_the_steps() -> None:
         (None, ["always"], [], "leave none of frontend"),
         (None, ["uat"], ["uat"], "leave none of"),
         (None, ["all"], ["all"], "leave none of"),
-        (None, ["uta"], [], "--tags names 'uta', which is no step of the verification: did you mean uat?"),
+        (None, ["uta"], [], "--tags names 'uta', which is not a step of the verification: did you mean uat?"),
         (None, ["uat", "frontnd"], [], "did you mean frontend?"),
     ],
 )
@@ -318,6 +318,6 @@ def test_the_choices_of_a_list_hold_for_its_items(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [["frontent"], "uat,frontent", ["uat", "frontent"]])
-def test_an_item_that_is_none_of_the_choices_is_named(value: Any) -> None:
+def test_an_item_that_is_not_one_of_the_choices_is_named(value: Any) -> None:
     (problem,) = wrong("verify", STEPS, value)
     assert "did you mean frontend" in problem

@@ -72,7 +72,7 @@ def test_one_that_cannot_be_run_is_refused_and_no_other_is_taken(
     (tmp_path / "folder").mkdir()
     program(tmp_path / "plain", mode=0o644)
     given = str(tmp_path / what)
-    with pytest.raises(ConfigError, match=f"{where} is .*no program"):
+    with pytest.raises(ConfigError, match=f"{where} is .*not a program"):
         chromium.find(given if where == "browser" else None, {**env, "CHROME_PATH": given})
 
 

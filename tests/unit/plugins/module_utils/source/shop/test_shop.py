@@ -278,7 +278,7 @@ def test_an_operator_leaves_the_site_and_the_database_out() -> None:
     assert found.surfaces == ["backend"]
 
 
-def test_a_broken_link_is_no_file_of_the_shop(tmp_path: Path) -> None:
+def test_a_broken_link_is_not_a_file_of_the_shop(tmp_path: Path) -> None:
     (tmp_path / "package.json").symlink_to("missing.json")
     assert Tree.of_folder(tmp_path).paths == frozenset()
 
