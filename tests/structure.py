@@ -31,8 +31,12 @@ FLOORS = (
 )
 PACKAGES = tuple(package for floor in FLOORS for package in floor)
 FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}
+CONDITION = r"(?:when|failed_when|changed_when|until|that|break_when)"
 LONG_EXPRESSION = re.compile(
-    r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$",
+    r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%"
+    rf"|^ *(?:- )?{CONDITION}: *[>|][-+]?$"  # a block of text
+    rf"|^(?P<indent> *){CONDITION}: *[^\s>|\[#][^\n]*\n(?P=indent) +\S[^\n]*"  # a line that continues on the next one
+    r"|^ *- [>|][-+]?$",  # an item of a list of conditions
     re.DOTALL | re.MULTILINE,
 )
 YAML_FILES = sorted(

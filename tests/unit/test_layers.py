@@ -170,6 +170,9 @@ def test_no_playbook_and_no_role_decides_in_jinja() -> None:
         "a: >-\n  {%- for b in c -%}{{ b }}{%- endfor -%}",
         "when: >-\n  a and\n  b",
         "    failed_when: >-\n      a\n",
+        "  when: a and\n    b\n",
+        "  when:\n    - >-\n      a and\n      b\n",
+        "  break_when: |\n    a\n",
     ],
 )
 def test_a_decision_in_jinja_is_found(text: str) -> None:
@@ -178,6 +181,7 @@ def test_a_decision_in_jinja_is_found(text: str) -> None:
 
 def test_a_text_with_short_expressions_over_several_lines_is_no_decision() -> None:
     assert long_expressions("fail_msg: >-\n  The deploy of {{ release }}\n  did not end: {{ why }}") == []
+    assert long_expressions("  when:\n    - a\n    - b\n  until: a\n  loop: [1]\n") == []
 
 
 @pytest.mark.parametrize("path", MODULES)
