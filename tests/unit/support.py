@@ -20,7 +20,7 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from ansible.module_utils.common import warnings as ansible_warnings
+from ansible.module_utils.basic import AnsibleModule
 from urllib3 import HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
@@ -188,8 +188,6 @@ def as_a_module(arguments: Mapping[str, Any]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if patch_module_args:
             stack.enter_context(patch_module_args(jsonlib.loads(jsonlib.dumps(arguments, default=str))))
-            # a test of a plugin has imported the controller's part
-            stack.enter_context(mock.patch("ansible.module_utils._internal.is_controller", False, create=True))
         else:
             data = jsonlib.dumps({"ANSIBLE_MODULE_ARGS": arguments}, default=str).encode()
             stack.enter_context(mock.patch("ansible.module_utils.basic._ANSIBLE_ARGS", data))
@@ -216,11 +214,12 @@ def run_module(
         "_ansible_remote_tmp": "/tmp",
         "_ansible_tmpdir": "/tmp",
     }
-    printed = io.StringIO()
-    ansible_warnings._global_warnings.clear()
-    ansible_warnings._global_deprecations.clear()
-    with as_a_module(arguments), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    printed, warned = io.StringIO(), list[str]()
+    with (
+        as_a_module(arguments),
+        mock.patch.object(AnsibleModule, "warn", lambda _module, warning, **_more: warned.append(warning)),
+        contextlib.redirect_stdout(printed),
+        contextlib.suppress(SystemExit),
+    ):
         module.main()
-    result = jsonlib.loads(printed.getvalue())
-    result["warnings"] = list(ansible_warnings.get_warning_messages())
-    return {"failed": False, **result}
+    return {"failed": False, **jsonlib.loads(printed.getvalue()), "warnings": list(dict.fromkeys(warned))}
