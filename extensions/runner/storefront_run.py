@@ -13,15 +13,18 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ansible_runner
+from ansible_runner.exceptions import AnsibleRunnerException
 
 STARTED, ENDED, FAILED = "started", "ended", "failed"
 PASSED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -42,12 +45,14 @@ class Phase:
 @dataclass(frozen=True)
 class Result:
     """How a run ended. ``status`` is ansible-runner's: successful, failed, canceled or timeout. ``reports`` is the JSON
-    document of each storefront, with ``outcome`` and ``message``; a run that was cancelled has none.
+    document of each storefront, with ``outcome`` and ``message``; a run that was cancelled has none. ``output`` is what
+    the run has printed, which says why where there is no report.
     """
 
     status: str
     code: int
     reports: Mapping[str, Mapping[str, Any]]
+    output: str = ""
 
     @property
     def ok(self) -> bool:
@@ -83,7 +88,7 @@ class Run:
     """A run in a thread of its own. Iterate over ``phases()`` or call ``result()``; both wait until it has ended."""
 
     def __init__(self, settings: Mapping[str, Any], secrets: Mapping[str, Any], folder: Path, keep: bool) -> None:
-        self.folder, self._keep, self._cancelled = folder, keep, False
+        self.folder, self._keep, self._cancelled, self._output = folder, keep, False, ""
         self._queue: queue.SimpleQueue[Phase | None] = queue.SimpleQueue()
         self._reader = Phases()
         self._secrets = _secret_file(secrets)
@@ -111,11 +116,13 @@ class Run:
     def result(self) -> Result:
         """Wait until the run has ended, and return how."""
         self._thread.join()
-        return Result(self._runner.status, int(self._runner.rc or 0), dict(self._reader.reports))
+        return Result(self._runner.status, int(self._runner.rc or 0), dict(self._reader.reports), self._output)
 
     def _run(self) -> None:
         try:
             self._runner.run()
+            with suppress(AnsibleRunnerException), self._runner.stdout as printed:  # it may have died before it printed
+                self._output = printed.read()
         finally:
             self._clean()
             self._queue.put(None)
@@ -148,9 +155,17 @@ def start(
     ``project`` is the operations project (see init.yml); ``playbook`` and ``inventory`` are paths in it, or the
     playbook is such as ``storefront.runbook.deploy``. ``options`` and ``secrets`` are what comes with -e. ``folder``
     keeps ansible-runner's artefacts; without it they are deleted. ``environment`` is added to the environment, and kept
-    in the artefacts: never give it a secret.
+    in the artefacts: never give it a secret. Raises FileNotFoundError where the project, or what is named in it, is not
+    there.
     """
-    private = folder or Path(tempfile.mkdtemp(prefix="storefront-run-"))
+    project = project.resolve()  # Ansible runs in it, so nothing may be relative to this program's folder
+    named = [project / inventory, *([project / playbook] if playbook.endswith((".yml", ".yaml")) else [])]
+    for path in (project, *named):
+        if not path.exists():
+            raise FileNotFoundError(
+                f"There is no {path}. Name the folder of an operations project, and an inventory and a playbook in it."
+            )
+    private = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="storefront-run-"))
     private.mkdir(mode=0o700, parents=True, exist_ok=True)
     given = private / "options.json"
     given.write_text(json.dumps(dict(options or {})), encoding="utf-8")
@@ -158,8 +173,8 @@ def start(
         "private_data_dir": str(private),
         "project_dir": str(project),
         "playbook": playbook,
-        "inventory": str(Path(project, inventory)),
-        "cmdline": f"-e @{given}{' --check' if check else ''}",
+        "inventory": str(project / inventory),
+        "cmdline": f"-e {shlex.quote(f'@{given}')}{' --check' if check else ''}",
         "envvars": {**SCREEN, **(environment or {})},
         "quiet": True,
     }

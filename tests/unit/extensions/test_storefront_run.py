@@ -1,0 +1,72 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The helper that starts a playbook from a program: paths as a user writes them, and what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extensions.runner.storefront_run import start
+
+PLAY = """
+- hosts: storefronts
+  gather_facts: false
+  connection: local
+  tasks:
+    - ansible.builtin.debug: {msg: "{{ release }} with a secret of {{ secret | length }}"}
+    - ansible.builtin.fail: {msg: the shop is closed}
+      when: release == "v9"
+"""
+SCREEN = {"ANSIBLE_STDOUT_CALLBACK": "default", "ANSIBLE_NOCOLOR": "1"}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a space in its name, which is the current one, with the project shop-ops."""
+    folder = tmp_path / "a folder"
+    (folder / "shop-ops/production").mkdir(parents=True)
+    (folder / "shop-ops/deploy.yml").write_text(PLAY)
+    (folder / "shop-ops/production/hosts.yml").write_text("storefronts: {hosts: {shop: }}")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("folder", "release", "ok", "words"),
+    [
+        (None, "v1", True, "v1 with a secret of 6"),
+        (Path("artefacts"), "v1", True, "v1 with a secret of 6"),
+        (None, "v9", False, "the shop is closed"),
+    ],
+)
+def test_paths_may_be_relative_and_the_output_says_what_happened(
+    here: Path, folder: Path | None, release: str, ok: bool, words: str
+) -> None:
+    given: dict[str, Any] = {"options": {"release": release}, "secrets": {"secret": "sesame"}}
+    run = start(
+        "deploy.yml", project=Path("shop-ops"), inventory="production", folder=folder, environment=SCREEN, **given
+    )
+    result = run.result()
+    assert (result.ok, words in result.output) == (ok, True), result.output
+    assert "sesame" not in result.output
+    assert run.folder.exists() == (folder is not None)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "project", "inventory"),
+    [
+        ("deploy.yml", "nowhere", "production"),
+        ("deploy.yml", "shop-ops", "prodction"),
+        ("depoly.yml", "shop-ops", "production"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_starts(
+    here: Path, playbook: str, project: str, inventory: str
+) -> None:
+    with pytest.raises(FileNotFoundError, match=r"There is no .*(nowhere|prodction|depoly\.yml)\. Name the folder"):
+        start(playbook, project=Path(project), inventory=inventory, folder=Path("artefacts"))
+    assert not (here / "artefacts").exists()
