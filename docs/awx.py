@@ -55,6 +55,7 @@ CREDENTIALS: dict[str, tuple[str, tuple[str, ...]]] = {
             "refresh_database_url",
         ),
     ),
+    "Storefront secrets": ("Rotates secrets of the shop.", ("secrets_database_url", "secrets_redis_url")),
     "Storefront store": ("Backups, the lease and the ledger.", ("store_access_key*", "store_secret_key*")),
     "Storefront Redis": ("The shop's Redis.", ("redis_url*", "redis_sentinel_password")),
     "Storefront Slack": ("Messages of runs.", ("notify_slack_token", "notify_slack_webhook_url")),

@@ -28,10 +28,10 @@ from tests import documents
 from tests.unit.playbooks import reading
 
 SURFACES = ("database", "backend", "frontend", "edge")
-ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk", "refresh")
+ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk", "refresh", "secrets")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
-LEVERS = ("scale", "restart", "variables", "seed")
+LEVERS = ("scale", "restart", "variables", "secrets", "seed")
 REFRESHING = ("storefront", "database", "backend", "verify", "notify", "refresh")
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # What is chosen for one run, on the command line; and which playbooks read it.
@@ -69,6 +69,7 @@ RUN = {
     "scale": ("scale",),
     "unit": ("diagnose", "logs", "restart", "variables"),
     **dict.fromkeys(("variable_values", "from_env", "unset", "compare_with", "variable_redeploy"), ("variables",)),
+    **dict.fromkeys(("secret_name", "secret_step"), ("secrets",)),
     **dict.fromkeys(("seed_command", "seed_timeout"), ("seed",)),
     **dict.fromkeys(("variable_environments", "variable_sensitive"), ("variables",)),
     **dict.fromkeys(
@@ -99,6 +100,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{lever: (("storefront", "backend", "verify", "notify"), ALL) for lever in ("scale", "restart")},
     "seed": (("storefront", "database", "notify"), ALL),
     "variables": (("storefront", "backend", "frontend", "verify", "notify"), ALL),
+    "secrets": (("storefront", "backend", "frontend", "verify", "notify", "secrets"), ALL),
     "refresh": (REFRESHING, REFRESHING),
     "backup": (("storefront", "database"), ALL),
     "backups": (("storefront", "database"), ("store", "database")),
@@ -125,11 +127,12 @@ SHORT = {
     "notify": "Who is notified of a run",
     "desk": "The operator's pages",
     "refresh": "Staging from production's backups, masked; needed by refresh.yml",
+    "secrets": "The secrets that secrets.yml rotates",
 }
 WHOLE = ("pinned_variables", "environment_role")  # what several surfaces share
 LINE = 121  # characters of a line of Python, with its end
 INIT = "project"  # the role whose options are those of init.yml, which takes no inventory
-OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", "refresh", INIT)
+OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", "refresh", "secrets", INIT)
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"

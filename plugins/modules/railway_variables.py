@@ -31,6 +31,37 @@ options:
     type: list
     elements: str
     default: []
+  rotate:
+    description:
+      - Rotation of one secret among the service's variables. The old value comes from the platform and is not given.
+    type: dict
+    suboptions:
+      state:
+        description:
+          - V(read) only reports in RV(rotation).
+          - V(rotated) gives the variable its new value, which is I(value), or its URL with I(user) and I(password). Its
+            present value goes to I(previous).
+          - V(restored) gives the variable the value that is in I(previous), and removes that.
+        type: str
+        choices: [read, rotated, restored]
+        required: true
+      variable:
+        description: Name of the variable.
+        type: str
+        required: true
+      previous:
+        description: Name of the variable that has the old value until the rotation ends.
+        type: str
+        required: true
+      value:
+        description: The new value. Never shown, logged or written to disk.
+        type: str
+      user:
+        description: The new user of a URL.
+        type: str
+      password:
+        description: The password of I(user). Never shown, logged or written to disk.
+        type: str
   exclusive:
     description:
       - Whether to remove every variable that is not in O(variables), including sealed ones. Refused if O(variables) is
@@ -116,6 +147,13 @@ deployment:
       live.
   returned: success
   type: dict
+rotation:
+  description:
+    - What O(rotate) found before it changed anything. The name of the C(variable), whether it is C(set), whether its
+      value is C(hidden) by the platform, the C(user) of a URL, and whether there is a C(previous) value.
+  returned: success
+  type: dict
+  sample: {"variable": "DATABASE_URL", "set": true, "hidden": false, "user": "shop_a", "previous": false}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -129,9 +167,11 @@ from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway.settings import read_settings
 from ..module_utils.platforms.railway.variable_changes import Rollout, plan_change, to_deploy
 from ..module_utils.platforms.railway.variables import digests
 from ..module_utils.release.lease import guard
+from ..module_utils.release.rotation import Rotation, rotation, rotation_options
 
 
 def argument_spec() -> dict[str, Any]:
@@ -141,6 +181,7 @@ def argument_spec() -> dict[str, Any]:
         "variables": {"type": "dict", "default": {}, "no_log": True},
         "absent": {"type": "list", "elements": "str", "default": []},
         "exclusive": {"type": "bool", "default": False},
+        **rotation_options(),
         "digest_key": {"type": "str", "no_log": True},
         "deploy": {"type": "bool", "default": False},
         **wait_options(),
@@ -153,9 +194,11 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
 
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:
-    change = plan_change(client, params["variables"], params["absent"], params["exclusive"])
+    turned = rotation_of(client, params["rotate"])
+    wanted, absent = {**params["variables"], **turned.values}, [*params["absent"], *turned.absent]
+    change = plan_change(client, wanted, absent, params["exclusive"])
     moved = {*change.values, *change.removed}
-    names = [*params["variables"], *params["absent"], *change.removed]
+    names = [*wanted, *absent, *change.removed, *_rotated(params)]
     again, coming = to_deploy(client, names, bool(moved)) if params["deploy"] else (None, None)
     key = params["digest_key"] or params["api_token"]
     now, then = digests(change.before, key), digests(change.after, key)
@@ -170,6 +213,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
             "status": "success" if params["wait"] else "queued",
         }
     result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": then}
+    result["rotation"] = turned.report
     result["deployment"] = (
         {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
     )
@@ -178,6 +222,20 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     if coming and not moved:
         intent.result["changed"] = False  # a deployment in progress is only waited for
     return intent
+
+
+def rotation_of(client: Railway, rotate: dict[str, Any] | None) -> Rotation:
+    if not rotate:
+        return rotation(None, {})
+    present, written = client.variables(), client.variables(unrendered=True)
+    sealed = read_settings(client).variable_names - present.keys()
+    return rotation(rotate, present, written=written, hidden=sealed)
+
+
+def _rotated(params: dict[str, Any]) -> list[str]:
+    """The variable that a deployment must have today's value of, also where an earlier run has set it."""
+    rotate = params["rotate"]
+    return [rotate["variable"]] if rotate and rotate["state"] != "read" else []
 
 
 def apply(intent: Plan, client: Railway) -> dict[str, Any]:

@@ -31,6 +31,37 @@ options:
     type: list
     elements: str
     default: []
+  rotate:
+    description:
+      - Rotation of one secret among the service's variables. The old value comes from the platform and is not given.
+    type: dict
+    suboptions:
+      state:
+        description:
+          - V(read) only reports in RV(rotation).
+          - V(rotated) gives the variable its new value, which is I(value), or its URL with I(user) and I(password). Its
+            present value goes to I(previous).
+          - V(restored) gives the variable the value that is in I(previous), and removes that.
+        type: str
+        choices: [read, rotated, restored]
+        required: true
+      variable:
+        description: Name of the variable.
+        type: str
+        required: true
+      previous:
+        description: Name of the variable that has the old value until the rotation ends.
+        type: str
+        required: true
+      value:
+        description: The new value. Never shown, logged or written to disk.
+        type: str
+      user:
+        description: The new user of a URL.
+        type: str
+      password:
+        description: The password of I(user). Never shown, logged or written to disk.
+        type: str
   exclusive:
     description:
       - Whether to remove every variable that is not in O(variables). Refused if O(variables) is empty.
@@ -109,6 +140,13 @@ deployment:
     RV(storefront.runbook.render_service#module:deployment). Null if none was created.
   returned: success
   type: dict
+rotation:
+  description:
+    - What O(rotate) found before it changed anything. The name of the C(variable), whether it is C(set), whether its
+      value is C(hidden) by the platform, the C(user) of a URL, and whether there is a C(previous) value.
+  returned: success
+  type: dict
+  sample: {"variable": "DATABASE_URL", "set": true, "hidden": false, "user": "shop_a", "previous": false}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -127,6 +165,7 @@ from ..module_utils.platforms.render.client import API_URL, Render, connect
 from ..module_utils.platforms.render.states import Deploy, live
 from ..module_utils.platforms.render.variables import digests, remove, variables, write
 from ..module_utils.release.lease import guard
+from ..module_utils.release.rotation import rotation, rotation_options
 
 NOT_DEPLOYED = (  # Render does not report the variables of a deploy
     "Some variables may already be set, and the next run will not deploy because of them. "
@@ -141,6 +180,7 @@ def argument_spec() -> dict[str, Any]:
         "variables": {"type": "dict", "default": {}, "no_log": True},
         "absent": {"type": "list", "elements": "str", "default": []},
         "exclusive": {"type": "bool", "default": False},
+        **rotation_options(),
         "digest_key": {"type": "str", "no_log": True},
         "deploy": {"type": "bool", "default": False},
         **wait_options(),
@@ -164,8 +204,10 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
 
 def plan(params: dict[str, Any], client: Render) -> Plan:
     refuse_wrong(params)
-    wanted, now, key = params["variables"], variables(client), params["digest_key"] or params["api_token"]
-    unwanted = [name for name in now if name in params["absent"] or (params["exclusive"] and name not in wanted)]
+    now, key = variables(client), params["digest_key"] or params["api_token"]
+    turned = rotation(params["rotate"], now)
+    wanted, absent = {**params["variables"], **turned.values}, [*params["absent"], *turned.absent]
+    unwanted = [name for name in now if name in absent or (params["exclusive"] and name not in wanted)]
     changed = {name: value for name, value in wanted.items() if now.get(name) != value}
     before, after = digests(now, key), digests({**{n: v for n, v in now.items() if n not in unwanted}, **wanted}, key)
     moved = {*changed, *unwanted}
@@ -174,6 +216,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         **{"added": sorted(changed.keys() - now), "updated": sorted(changed.keys() & now), "removed": sorted(unwanted)},
         **{
             "variables": after,
+            "rotation": turned.report,
             "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None,
         },
     }

@@ -38,6 +38,37 @@ options:
     type: list
     elements: str
     default: []
+  rotate:
+    description:
+      - Rotation of one secret among the project's variables. The old value comes from the platform and is not given.
+    type: dict
+    suboptions:
+      state:
+        description:
+          - V(read) only reports in RV(rotation).
+          - V(rotated) gives the variable its new value, which is I(value), or its URL with I(user) and I(password). Its
+            present value goes to I(previous).
+          - V(restored) gives the variable the value that is in I(previous), and removes that.
+        type: str
+        choices: [read, rotated, restored]
+        required: true
+      variable:
+        description: Name of the variable.
+        type: str
+        required: true
+      previous:
+        description: Name of the variable that has the old value until the rotation ends.
+        type: str
+        required: true
+      value:
+        description: The new value. Never shown, logged or written to disk.
+        type: str
+      user:
+        description: The new user of a URL.
+        type: str
+      password:
+        description: The password of I(user). Never shown, logged or written to disk.
+        type: str
   exclusive:
     description:
       - Whether to remove every variable of O(environments) that is not in O(variables). Refused if O(variables) is
@@ -128,6 +159,13 @@ sensitive_names:
   returned: success
   type: list
   elements: str
+rotation:
+  description:
+    - What O(rotate) found before it changed anything. The name of the C(variable), whether it is C(set), whether its
+      value is C(hidden) by the platform, the C(user) of a URL, and whether there is a C(previous) value.
+  returned: success
+  type: dict
+  sample: {"variable": "DATABASE_URL", "set": true, "hidden": false, "user": "shop_a", "previous": false}
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -142,8 +180,9 @@ from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
-from ..module_utils.platforms.vercel.variables import Variable, compare, environments, read, shown, write
+from ..module_utils.platforms.vercel.variables import Variable, compare, environments, known, read, shown, write
 from ..module_utils.release.lease import guard
+from ..module_utils.release.rotation import rotation, rotation_options
 
 
 def argument_spec() -> dict[str, Any]:
@@ -155,6 +194,7 @@ def argument_spec() -> dict[str, Any]:
         "variables": {"type": "dict", "default": {}, "no_log": True},
         "absent": {"type": "list", "elements": "str", "default": []},
         "exclusive": {"type": "bool", "default": False},
+        **rotation_options(),
         "sensitive": {"type": "bool", "default": False},
         "digest_key": {"type": "str", "no_log": True},
         **lease_options(),
@@ -167,14 +207,14 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
 
 def plan(params: dict[str, Any], client: Vercel) -> Plan:
     refuse_wrong(params)
-    project, wanted = client.project(params["project"]), params["variables"]
+    project = client.project(params["project"])
     key, where = params["digest_key"] or params["api_token"], environments(project, params["environments"])
     there = read(client, project)
     here = [variable for variable in there if variable.where & where]
     names = {variable.name for variable in here}
-    unwanted = sorted(
-        name for name in names if name in params["absent"] or (params["exclusive"] and name not in wanted)
-    )
+    turned = rotation(params["rotate"], **known(here))
+    wanted, absent = {**params["variables"], **turned.values}, [*params["absent"], *turned.absent]
+    unwanted = sorted(name for name in names if name in absent or (params["exclusive"] and name not in wanted))
     change = compare(there, wanted, unwanted, where, sensitive=params["sensitive"], key=key)
     moved = {*unwanted, *change.names()}
     now = {name: [variable for variable in here if variable.name == name] for name in sorted(names)}
@@ -189,6 +229,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
             "updated": sorted(moved & wanted.keys() & names),
             "removed": unwanted,
         },
+        "rotation": turned.report,
         "variable_digests": {name: one["digest"] for name, one in sorted(wanted_digests.items())},
         "sensitive_names": sorted(name for name, one in wanted_digests.items() if one["sensitive"]),
     }

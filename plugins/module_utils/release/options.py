@@ -22,11 +22,11 @@ REMEDIES = {
     "app": "name the shop's checkout with -e app=../my-shop",
 }
 DATABASES = [name for name in OPTIONS if name.startswith("database_") and name.endswith("url")]
-DATABASES += ["refresh_database_url", "refresh_scratch_url"]
+DATABASES += ["refresh_database_url", "refresh_scratch_url", "secrets_database_url"]
 STORES = ("store", "refresh_store")
 SCHEMES = {
     **dict.fromkeys(STORES, ("s3", "file")),
-    "redis_url": ("redis", "rediss"),
+    **dict.fromkeys(("redis_url", "secrets_redis_url"), ("redis", "rediss")),
     **dict.fromkeys(DATABASES, ("postgresql", "postgres")),
 }
 INSTEAD = {

@@ -60,6 +60,8 @@ MODULES = {
     "cf_purge": "purge the edge",
     "health_check": "verify the public site",
     "database_seed": "seed the database",
+    "pg_login_role": "change the login of the role",
+    "redis_login_user": "change the login of the Redis user",
     "lever_journal": "record what changes",
     "maintenance_record": "record the maintenance",
     "http_journey": "journeys",

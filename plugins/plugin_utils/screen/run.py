@@ -251,7 +251,7 @@ class Run(State):
         if self.about.kind in PAGES and isinstance(message, list):
             self._listed = True
             return [Line(str(row), indent=2, hang=pages.LABEL) for row in message]
-        if self.about.kind == "variables" and isinstance(message, list):
+        if self.about.kind in ("variables", "secrets") and isinstance(message, list):
             return [*self._plan(), *(Line(str(row), indent=2, hang=pages.LABEL) for row in message)]
         if isinstance(message, Mapping):
             message = "\n".join(f"{key}: {value}" for key, value in message.items())

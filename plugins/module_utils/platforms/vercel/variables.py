@@ -118,6 +118,15 @@ def read(client: Vercel, project: Project) -> list[Variable]:
     return found
 
 
+def known(held: Iterable[Variable]) -> dict[str, Any]:
+    """Return {present, hidden}: values by name, which are secrets, and the names of those that Vercel never returns."""
+    listed = list(held)
+    return {
+        "present": {variable.name: variable.value for variable in listed if variable.value is not None},
+        "hidden": {variable.name for variable in listed if variable.value is None},
+    }
+
+
 def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key: str) -> dict[str, Any]:
     """Return a name's variables in the environments ``where``, as the diff shows them."""
     slugs = {item["id"]: item["slug"] for item in project.get("customEnvironments") or []}

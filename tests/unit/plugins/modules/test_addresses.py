@@ -49,7 +49,14 @@ TREATMENTS = {
     **dict.fromkeys(("checks.url", "sites.url", "sites.old_url", "base_url", "cors_url", "rate_limit_url"), "probe"),
     **dict.fromkeys(
         (
-            *("redis_info:url", "redis_flush:url", "redis.url", "database.url", "database.direct_url"),
+            *(
+                "redis_info:url",
+                "redis_flush:url",
+                "redis_login_user:url",
+                "redis.url",
+                "database.url",
+                "database.direct_url",
+            ),
             "source.database_url",
         ),
         "database",

@@ -1,0 +1,113 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""secrets.yml rotates while customers buy: two roles of PostgreSQL in turn, and a random secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+
+from molecule.conftest import Shop
+from molecule.test_levers import killed_at, passed, refuses, service
+from sandbox import customer
+
+OLD, NEW = "shop_turn_a", "shop_turn_b"
+UNITS = ["api", "worker"]
+DATABASE = {"name": "db", "kind": "postgres_role", "variable": "DATABASE_URL", "roles": [OLD, NEW], "units": UNITS}
+SESSIONS = {
+    "name": "jwt",
+    "kind": "random",
+    "variable": "JWT_SECRET",
+    "previous": "JWT_SECRET_PREVIOUS",
+    "units": ["api"],
+}
+
+
+def sql(shop: Shop, statement: str) -> list[tuple[Any, ...]]:
+    with closing(psycopg2.connect(admin_url(shop))) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def admin_url(shop: Shop) -> str:
+    return f"{shop.sandbox.state['postgres']['url'].rpartition('/')[0]}/{shop.name}"
+
+
+def user(shop: Shop, unit: str) -> str:
+    return urlsplit(service(shop, unit)["variables"]["DATABASE_URL"]).username or ""
+
+
+def can_login(shop: Shop) -> dict[str, bool]:
+    listed = dict(sql(shop, "SELECT rolname, rolcanlogin FROM pg_roles"))
+    return {role: listed[role] for role in (OLD, NEW)}
+
+
+@pytest.fixture
+def two_roles(shop: Shop) -> Iterator[Shop]:
+    """The shop logs in as the first of two roles, both members of the one that owns its tables."""
+    sql(shop, f"CREATE ROLE {OLD} LOGIN PASSWORD 'first'; CREATE ROLE {NEW}; GRANT {shop.name} TO {OLD}, {NEW}")
+    url = shop.at["database_url"]
+    place = url.rpartition("@")[2]
+    first = {"DATABASE_URL": f"postgresql://{OLD}:first@{place}"}
+    passed(shop.play("variables.yml", unit=UNITS, variable_values=first))
+    shop.forget_requests()
+    yield shop
+    sql(shop, f"DROP OWNED BY {OLD}, {NEW}; DROP ROLE {OLD}, {NEW}")
+
+
+def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
+    shop = two_roles
+    wrong = [{**DATABASE, "kind": "mysql"}, {**SESSIONS, "units": ["apj"], "length": 8}]
+    said = ("secrets.db.kind is mysql", "there is no unit apj: did you mean api?", "secrets.jwt.length is 8")
+    refuses(shop.play("secrets.yml", **{"secrets": wrong, "secret_name": "db"}), shop, *said)
+    given: dict[str, Any] = {"secrets": [DATABASE], "secret_name": "db", "secrets_database_url": admin_url(shop)}
+    with shop.customers().watching() as customers:
+        killed = shop.play("secrets.yml", at=killed_at("Change worker"), **given)
+        assert killed.rc != 0
+        assert (user(shop, "api"), user(shop, "worker")) == (NEW, OLD)
+        assert can_login(shop) == {OLD: True, NEW: True}
+        customer.buy(shop.at)
+        shop.age_the_lease()
+        done = passed(shop.play("secrets.yml", **given))
+        customer.buy(shop.at)
+    assert {what for where, what in customers.seen if where == "backend"} == {"v1.0.0"}
+    assert "SECRETS ROTATED" in done.text
+    assert (user(shop, "api"), user(shop, "worker")) == (NEW, NEW)
+    assert can_login(shop) == {OLD: False, NEW: True}
+    assert [one["operation"] for one in shop.writes()].count("deploymentRedeploy") == len(UNITS)
+    record = shop.ledger()[-1]
+    assert (record["kind"], record["outcome"]) == ("secrets", "changed")
+    assert record["change"]["before"]["api DATABASE_URL"].startswith(f"{OLD}, digest ")
+    assert record["change"]["after"]["api DATABASE_URL"].startswith(f"{NEW}, digest ")
+    password = urlsplit(service(shop, "api")["variables"]["DATABASE_URL"]).password or ""
+    seen = [killed.stdout, done.stdout, json.dumps(done.tasks), *map(str, shop.objects().values())]
+    assert not [text for text in seen if password in text]
+    assert shop.objects("levers/") == {}
+
+    shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=3, after=1)
+    failed = shop.play("secrets.yml", **given)
+    assert failed.rc == 2
+    assert "Every unit has its old value again." in failed.text
+    assert (user(shop, "api"), user(shop, "worker")) == (NEW, NEW)
+    assert can_login(shop) == {OLD: False, NEW: True}
+    assert (shop.ledger()[-1]["outcome"], shop.objects("levers/")) == ("undone", {})
+
+
+def test_a_random_secret_has_an_overlap(shop: Shop) -> None:
+    first = service(shop, "api")["variables"]["JWT_SECRET"]
+    given: dict[str, Any] = {"secrets": [SESSIONS], "secret_name": "jwt", "source_path": ""}
+    done = passed(shop.play("secrets.yml", **given))
+    assert "The old value is valid until -e secret_name=jwt -e secret_step=end" in done.text
+    now = service(shop, "api")["variables"]
+    assert (now["JWT_SECRET_PREVIOUS"], len(now["JWT_SECRET"])) == (first, 43)
+    ended = passed(shop.play("secrets.yml", **given, **{"secret_step": "end"}))
+    assert "the old value has ended" in ended.text
+    assert "JWT_SECRET_PREVIOUS" not in service(shop, "api")["variables"]

@@ -1,0 +1,228 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""secrets.yml: what is declared, what comes next, and what each unit gets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome
+from ansible_collections.storefront.runbook.plugins.module_utils.release import secret_rotation, secrets_declared
+from ansible_collections.storefront.runbook.plugins.module_utils.release.rotation import ended, refuse_short, rotation
+
+UNITS = [{"name": "api"}, {"name": "worker"}]
+DATABASE: dict[str, Any] = {
+    "name": "db",
+    "kind": "postgres_role",
+    "variable": "DATABASE_URL",
+    "roles": ["a", "b"],
+    "units": ["api", "worker"],
+}
+JWT: dict[str, Any] = {"name": "jwt", "kind": "random", "variable": "JWT", "previous": "JWT_OLD", "units": ["api"]}
+
+
+def wanted(*secrets: Any, **asked: Any) -> dict[str, Any]:
+    given = {
+        "secrets": list(secrets),
+        "secret_name": "",
+        "secret_step": "",
+        "secrets_database_url": True,
+        "secrets_redis_url": True,
+        "root_directory": "apps/backend",
+        "has_frontend": True,
+    }
+    return secrets_declared.wanted({**given, **asked}, UNITS)
+
+
+def test_a_secret_is_chosen_with_its_units() -> None:
+    found = wanted(DATABASE, {**JWT, "units": ["api", "frontend"]}, **{"secret_name": "jwt"})
+    assert (found["problems"], found["mode"], found["frontend"]) == ([], "rotate", True)
+    assert found["units"] == [{"root_directory": "apps/backend", "name": "api"}]
+    assert (found["secret"]["overlap"], found["secret"]["length"], found["secret"]["pair"]) == (True, 43, [])
+    listed = wanted(DATABASE, JWT)
+    assert (listed["mode"], [one["name"] for one in listed["all"]]) == ("list", ["db", "jwt"])
+    assert wanted(DATABASE, **{"secret_name": "db"})["secret"]["previous"] == "DATABASE_URL_BEFORE_ROTATION"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "asked", "said"),
+    [
+        ([], {}, "secrets is empty: declare in the inventory"),
+        (["db"], {}, "secrets[0] must be a mapping"),
+        ([{}], {}, "secrets[0].name is missing"),
+        ([{**DATABASE, "kind": "mysql"}], {}, "secrets.db.kind is mysql; choose from random"),
+        ([{**DATABASE, "kind": "postgres_rol"}], {}, "did you mean postgres_role?"),
+        ([{**DATABASE, "units": ["apj"]}], {}, "secrets.db.units: there is no unit apj: did you mean api?"),
+        ([{**DATABASE, "units": "api"}], {}, "secrets.db.units must be a list"),
+        ([{**DATABASE, "roles": ["a", "a"]}], {}, "secrets.db.roles must be two different names"),
+        ([{**DATABASE, "roles": "a"}], {}, "secrets.db.roles must be two different names"),
+        ([{**DATABASE, "users": ["a", "b"]}], {}, "secrets.db.users is not for the kind postgres_role"),
+        ([{**DATABASE, "previous": "OLD"}], {}, "secrets.db.previous is for the kind random only"),
+        ([DATABASE], {"secrets_database_url": False}, "secrets_database_url is missing"),
+        ([{**JWT, "length": 8}], {}, "secrets.jwt.length is 8: choose 32 to 86"),
+        ([{**JWT, "length": "many"}], {}, "secrets.jwt.length is many"),
+        ([{**JWT, "variable": "A B"}], {}, "secrets.jwt.variable is 'A B'"),
+        ([{**JWT, "previous": "JWT"}], {}, "previous is the variable itself"),
+        ([{**JWT, "colour": "red"}], {}, "there is no option colour"),
+        ([{**JWT, "previous": "", "units": ["api", "frontend"]}], {}, "the frontend has the new value later"),
+        ([JWT, JWT], {}, "jwt is declared twice"),
+        ([JWT], {"secret_name": "jwtt"}, "there is no secret jwtt: did you mean jwt?; choose from jwt"),
+        ([JWT], {"secret_name": "jwt", "secret_step": "stop"}, "secret_step is stop: choose from rotate, end, undo"),
+    ],
+)
+def test_a_wrong_declaration_is_refused(secrets: list[Any], asked: dict[str, Any], said: str) -> None:
+    found = wanted(*secrets, **asked)
+    assert any(said in problem for problem in found["problems"]), found["problems"]
+    assert found["secret"] == {}
+
+
+def seen(unit: str = "api", **report: Any) -> dict[str, Any]:
+    usual = {"set": True, "hidden": False, "user": "a", "previous": False}
+    digests = [{"name": "DATABASE_URL", "digest": "0123456789"}, {"name": "JWT", "digest": "abcdefghij"}]
+    return {"backend_unit": {"name": unit}, "rotation": {**usual, **report}, "variables": digests}
+
+
+def planned(secret: dict[str, Any], *results: Any, step: str = "rotate", **more: Any) -> dict[str, Any]:
+    asked = wanted(secret, secret_name=secret["name"], secret_step=step)
+    assert asked["problems"] == []
+    return secret_rotation.planned(asked, results, **{"left": {}, "nonce": "n", "examples": {}, **more})
+
+
+def test_the_login_that_nobody_uses_comes_next() -> None:
+    plan = planned(DATABASE, seen(), seen("worker"))
+    assert (plan["problems"], plan["target"], plan["peer"], plan["resumed"]) == ([], "b", "a", False)
+    assert plan["before"]["api DATABASE_URL"] == "a, digest 01234567"
+    assert planned(DATABASE, seen(user="b"), seen("worker", user="b"))["target"] == "a"
+    after = secret_rotation.after(plan, wanted(DATABASE, **{"secret_name": "db"})["secret"], [seen()])
+    assert after == {"api DATABASE_URL": "b, digest 01234567"}
+
+
+def test_a_rerun_continues_with_the_same_login_and_nonce() -> None:
+    left = {"since": "now", "data": {"secret": "db", "target": "b", "nonce": "first"}}
+    plan = planned(DATABASE, seen(user="b", previous=True), seen("worker"), left=left)
+    assert (plan["problems"], plan["target"], plan["nonce"], plan["resumed"]) == ([], "b", "first", True)
+    other = planned(JWT, seen(user=None), left=left)
+    assert "An earlier run did not finish the secret db" in other["problems"][0]
+
+
+@pytest.mark.parametrize(
+    ("secret", "results", "step", "said"),
+    [
+        (DATABASE, [seen(user="b"), seen("worker")], "rotate", "has different users: a, b"),
+        (DATABASE, [seen(user="postgres"), seen("worker")], "rotate", "api logs in as postgres, not as a or b"),
+        (DATABASE, [seen(user=None), seen("worker")], "rotate", "api has no URL in DATABASE_URL"),
+        (DATABASE, [seen(set=False), seen("worker", set=False)], "rotate", "the app does not use this kind of secret"),
+        (DATABASE, [seen(), seen("worker", set=False)], "rotate", "DATABASE_URL is not set in worker"),
+        (DATABASE, [seen(hidden=True)], "rotate", "its login cannot be replaced"),
+        (DATABASE, [seen()], "end", "secret_step=end is for a secret with previous"),
+        (JWT, [seen(hidden=True)], "rotate", "JWT_OLD cannot get it"),
+        (JWT, [seen(previous=True)], "rotate", "the last rotation has not ended"),
+        (JWT, [seen()], "end", "no rotation of jwt is under way"),
+        (JWT, [seen()], "undo", "no rotation of jwt is under way"),
+        (JWT, [{"backend_unit": {"name": "api"}, "msg": "no token"}], "rotate", "api: no token"),
+    ],
+)
+def test_a_state_that_cannot_be_rotated_is_refused(
+    secret: dict[str, Any], results: list[Any], step: str, said: str
+) -> None:
+    found = planned(secret, *results, step=step)["problems"]
+    assert any(said in problem for problem in found), found
+
+
+def test_a_variable_that_the_app_does_not_read_is_refused() -> None:
+    examples = {"api": {"JWT": ""}}
+    assert "api does not read JWT_OLD" in planned(JWT, seen(user=None), examples=examples)["problems"][0]
+    new = {**JWT, "previous": None, "variable": "NEW"}
+    assert "api does not read NEW" in planned(new, seen(set=False), examples=examples)["problems"][0]
+    plan = planned(new, seen(set=False), examples={"api": {"NEW": ""}})
+    assert (plan["problems"], plan["new"]) == ([], True)
+
+
+def test_a_value_is_the_same_for_the_same_nonce_only() -> None:
+    first = secret_rotation.value("token", "nonce", "jwt")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", first)
+    assert first == secret_rotation.value("token", "nonce", "jwt")
+    others = [("token2", "nonce", "jwt"), ("token", "nonce2", "jwt"), ("token", "nonce", "db")]
+    assert len({first, *(secret_rotation.value(*other) for other in others)}) == len(others) + 1
+    assert len(secret_rotation.value("token", "nonce", "jwt", 86)) == 86
+
+
+def test_what_was_done_is_said() -> None:
+    secret = wanted(DATABASE, **{"secret_name": "db"})["secret"]
+    plan = planned(DATABASE, seen(), seen("worker"))
+    assert "They log in as b; the login of a has ended" in secret_rotation.message(secret, "rotate", plan)
+    assert "its old value again in api, worker" in secret_rotation.message(secret, "undo", plan)
+    overlap = wanted(JWT, **{"secret_name": "jwt"})["secret"]
+    assert "-e secret_step=end" in secret_rotation.message(overlap, "rotate", {"new": False})
+    assert "JWT_OLD is gone" in secret_rotation.message(overlap, "end", {})
+    alone = {**overlap, "overlap": False}
+    assert "is not valid any more" in secret_rotation.message(alone, "rotate", {"new": False})
+    assert "was generated" in secret_rotation.message(alone, "rotate", {"new": True})
+    lines = secret_rotation.listing([secret, overlap], {"api": {"DATABASE_URL": "0123456789", "JWT_OLD": "x"}})
+    assert lines[0] == "db (postgres_role, a and b in turn): DATABASE_URL of api digest 01234567, worker not set"
+    assert "api has the old value too" in lines[1]
+    assert secret_rotation.lines({"before": {"A": "x"}, "after": {}}) == ["A: x -> a new value"]
+    assert secret_rotation.problems([{"rotation": {}}, {"msg": "no"}, {}, {"skipped": True}]) == ["no"]
+
+
+URL = "postgresql://a:old%2F@db.internal:5432/shop?schema=public"
+LOGIN = {"user": "b", "password": "new/"}
+
+
+def turn(state: str, present: dict[str, str], **more: Any) -> Any:
+    written, hidden = more.pop("written", None), more.pop("hidden", ())
+    given = {"state": state, "variable": "U", "previous": "U_OLD", "value": None, "user": None, "password": None}
+    return rotation({**given, **more}, present, written=written, hidden=hidden)
+
+
+def test_a_url_gets_another_login_and_keeps_the_rest() -> None:
+    found = turn("rotated", {"U": URL}, **LOGIN)
+    assert found.values == {"U": "postgresql://b:new%2F@db.internal:5432/shop?schema=public", "U_OLD": URL}
+    assert found.report == {"variable": "U", "set": True, "hidden": False, "user": "a", "previous": False}
+    again = turn("rotated", dict(found.values), **LOGIN)
+    assert (again.values, again.report["user"], again.report["previous"]) == ({}, "b", True)
+    back = turn("restored", dict(found.values))
+    assert (back.values, back.absent) == ({"U": URL}, ["U_OLD"])
+    assert turn("restored", {"U": URL}).values == {}
+    assert turn("read", {"U": URL}).values == {}
+    assert rotation(None, {"U": URL}).report == {}
+
+
+def test_a_reference_is_kept_as_it_is_written() -> None:
+    found = turn("rotated", {"U": URL}, written={"U": "${{Postgres.DATABASE_URL}}"}, **LOGIN)
+    assert found.values["U_OLD"] == "${{Postgres.DATABASE_URL}}"
+    assert "@db.internal:5432/shop" in found.values["U"]
+
+
+def test_a_random_value_replaces_any_value() -> None:
+    assert turn("rotated", {"U": "old"}, value="new").values == {"U": "new", "U_OLD": "old"}
+    assert turn("rotated", {}, value="new").values == {"U": "new"}
+    hidden = turn("rotated", {}, value="new", hidden={"U"})
+    assert (hidden.values, hidden.report["hidden"], hidden.report["set"]) == ({"U": "new"}, True, True)
+
+
+@pytest.mark.parametrize(
+    ("present", "hidden", "said"),
+    [
+        ({"U": "no url"}, (), "no URL"),
+        ({}, (), "not set"),
+        ({}, ("U",), "never returns"),
+        ({"U": "redis://["}, (), "no URL"),
+    ],
+)
+def test_a_login_needs_a_url(present: dict[str, str], hidden: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        turn("rotated", present, hidden=hidden, **LOGIN)
+
+
+def test_a_login_ends_once_nobody_uses_it_and_somebody_the_other() -> None:
+    assert ended("a", "b", {"a": 2, "b": 1}) == (Outcome.PENDING, "used by 2 sessions")
+    assert ended("a", "b", {})[0] is Outcome.PENDING
+    assert ended("a", "b", {"a": 0, "b": 1})[0] is Outcome.READY
+    refuse_short("x" * 32)
+    with pytest.raises(ConfigError, match="less than 32"):
+        refuse_short("x" * 31)
