@@ -25,7 +25,7 @@ def repeated(text: str, source: str, options: Collection[str]) -> Iterator[str]:
     """
     try:
         root = yaml.compose(text, Loader=LOADER)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeError):
         return
     for path, lines in _twice(root, (), set()):
         if set(path) & set(options):

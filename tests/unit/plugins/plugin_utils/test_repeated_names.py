@@ -38,7 +38,7 @@ def test_json_of_the_command_line_and_options_in_an_inventory_are_found() -> Non
 
 
 def test_what_is_no_yaml_is_left_to_ansible() -> None:
-    for text in ("", "a: [", "[storefronts]\nshop scale=1 scale=2\n", "unit=api unit=worker"):
+    for text in ("", "a: [", "[storefronts]\nshop scale=1 scale=2\n", "unit=api unit=worker", "\udcff\0"):
         assert list(repeated(text, "hosts", ["scale", "unit"])) == []
 
 
