@@ -67,8 +67,9 @@ def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     shop = two_roles
     wrong = [{**DATABASE, "kind": "mysql"}, {**SESSIONS, "units": ["apj"], "length": 8}]
     said = ("secrets.db.kind is mysql", "there is no unit apj: did you mean api?", "secrets.jwt.length is 8")
-    refuses(shop.play("secrets.yml", **{"secrets": wrong, "secret_name": "db"}), shop, *said)
-    given: dict[str, Any] = {"secrets": [DATABASE], "secret_name": "db", "secrets_database_url": admin_url(shop)}
+    of_db: dict[str, Any] = {"secret_name": "db"}
+    refuses(shop.play("secrets.yml", secrets=wrong, **of_db), shop, *said)
+    given: dict[str, Any] = {**of_db, "secrets": [DATABASE], "secrets_database_url": admin_url(shop)}
     with shop.customers().watching() as customers:
         killed = shop.play("secrets.yml", at=killed_at("Change worker"), **given)
         assert killed.rc != 0
@@ -108,6 +109,6 @@ def test_a_random_secret_has_an_overlap(shop: Shop) -> None:
     assert "The old value is valid until -e secret_name=jwt -e secret_step=end" in done.text
     now = service(shop, "api")["variables"]
     assert (now["JWT_SECRET_PREVIOUS"], len(now["JWT_SECRET"])) == (first, 43)
-    ended = passed(shop.play("secrets.yml", **given, **{"secret_step": "end"}))
+    ended = passed(shop.play("secrets.yml", **(given | {"secret_step": "end"})))
     assert "the old value has ended" in ended.text
     assert "JWT_SECRET_PREVIOUS" not in service(shop, "api")["variables"]

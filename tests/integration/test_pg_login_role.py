@@ -106,7 +106,7 @@ def test_the_roles_take_turns_and_nobody_is_cut_off(turn: Turn) -> None:
     ("statement", "said"),
     [
         (f"ALTER ROLE {NEW} SUPERUSER", f"{NEW} is a superuser"),
-        (f"REVOKE {OWNER} FROM {NEW}", f"{NEW} is no member of {OWNER} as {OLD} is. GRANT {OWNER} TO {NEW}"),
+        (f"REVOKE {OWNER} FROM {NEW}", f"{NEW} is not a member of {OWNER} as {OLD} is. GRANT {OWNER} TO {NEW}"),
         (f"ALTER TABLE item OWNER TO {OLD}", f"{OLD} owns table item"),
         (f"GRANT SELECT ON item TO {OLD}", f"{OLD} has rights of its own on table item, and {NEW} has none"),
         (f"ALTER ROLE {NEW} BYPASSRLS", "differ in BYPASSRLS"),

@@ -111,7 +111,7 @@ def _of_the_roles(role: Role, peer: Role) -> Iterator[str]:
     for one, other in ((role, peer), (peer, role)):
         if lacking := sorted(set(other.members_of) - set(one.members_of)):
             yield (
-                f"{one.name} is no member of {', '.join(lacking)} as {other.name} is. GRANT {', '.join(lacking)} TO"
+                f"{one.name} is not a member of {', '.join(lacking)} as {other.name} is. GRANT {', '.join(lacking)} TO"
                 f" {one.name}"
             )
         if lacking := sorted(set(other.granted) - set(one.granted)):

@@ -89,7 +89,7 @@ def _wrong(one: Any, number: int, known: Sequence[str], asked: Mapping[str, Any]
         yield f"{where}.kind is {kind}{suggestion(str(kind), KINDS)}; choose from {', '.join(KINDS)}"
     for key in ("variable", "previous"):
         if one.get(key) and not NAME.fullmatch(str(one[key])):
-            yield f"{where}.{key} is {one[key]!r}, which is no name of a variable: use letters, digits and _"
+            yield f"{where}.{key} is {one[key]!r}, which cannot be the name of a variable: use letters, digits and _"
     if one.get("previous") and one.get("previous") == one.get("variable"):
         yield f"{where}.previous is the variable itself. Name the one from which the app reads the old value"
     yield from _units(where, one.get("units"), known)
