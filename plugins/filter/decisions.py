@@ -168,7 +168,16 @@ def restore_phases(plan: Mapping[str, Any]) -> list[str]:
 
 def run_notices(run: Mapping[str, Any]) -> dict[str, Any]:
     described = notices.Run(**run)
-    return {**notices.texts(described), "good": described.good, "word": described.word}
+    return {
+        **notices.texts(described),
+        "blocks": notices.blocks(described),
+        "good": described.good,
+        "word": described.word,
+    }
+
+
+def alert_refusal(records: Sequence[Mapping[str, Any]], policy: Mapping[str, Any]) -> str:
+    return alert_policy.refusal(policy, records, datetime.now(UTC))
 
 
 def rollout_batches(everyone: Sequence[str], groups: Mapping[str, Any], rollout: Any = None) -> Any:

@@ -56,9 +56,16 @@ options:
     type: str
   text:
     description:
-      - Text of the message, in Slack's markup.
+      - Text of the message, in Slack's markup. With O(blocks) it is what notifications and screen readers show.
     type: str
     required: true
+  blocks:
+    description:
+      - Blocks of the message, in the form of Slack's Block Kit. At most 50. They are sent with a new text only. A
+        button must be a link, as nothing answers an interaction.
+    type: list
+    elements: dict
+    default: []
   ts:
     description:
       - Message to update. Use the RV(message.ts) of the task that posted it.
@@ -174,7 +181,7 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import plain_http_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.platforms.slack import API_URL, LONGEST, Slack, Webhook, plain
+from ..module_utils.platforms.slack import API_URL, LONGEST, MOST_BLOCKS, Slack, Webhook, elements, plain
 
 
 def argument_spec() -> dict[str, Any]:
@@ -186,6 +193,7 @@ def argument_spec() -> dict[str, Any]:
         **plain_http_options(),
         "channel": {"type": "str"},
         "text": {"type": "str", "required": True},
+        "blocks": {"type": "list", "elements": "dict", "default": []},
         "ts": {"type": "str"},
         "thread_ts": {"type": "str"},
         "reply_broadcast": {"type": "bool", "default": False},
@@ -201,6 +209,7 @@ class Message:
     ts: str | None
     thread_ts: str | None
     reply_broadcast: bool
+    blocks: list[dict[str, Any]]
 
 
 MESSAGE = [field.name for field in fields(Message)]
@@ -239,6 +248,10 @@ def refuse_unfit(params: dict[str, Any]) -> None:
                 f"{name} is {params[name]!r}, which identifies no message. Use message.ts of the task that posted it,"
                 " in quotes."
             )
+    if len(params["blocks"]) > MOST_BLOCKS:
+        raise ConfigError(f"blocks has {len(params['blocks'])} blocks. Slack takes {MOST_BLOCKS} in a message.")
+    if any(button.get("type") == "button" and not button.get("url") for button in elements(params["blocks"])):
+        raise ConfigError("A button in blocks has no url. Nothing would answer it: give it a url, or leave it out.")
     if not params["text"].strip() or len(params["text"]) > LONGEST:
         raise ConfigError(f"text has {len(params['text'])} characters. It must have 1 to {LONGEST}.")
 
@@ -257,12 +270,12 @@ def plan(params: dict[str, Any], client: Slack | Webhook) -> Plan:
 def apply(intent: Plan, client: Slack | Webhook) -> dict[str, Any]:
     message: Message = intent.todo
     if isinstance(client, Webhook):
-        client.post(message.text, message.thread_ts)
+        client.post(message.text, message.thread_ts, message.blocks)
         return {}
     if message.ts:
-        client.update(message.channel, message.ts, message.text)
+        client.update(message.channel, message.ts, message.text, message.blocks)
         return {}
-    made = client.post(message.channel, message.text, message.thread_ts, message.reply_broadcast)
+    made = client.post(message.channel, message.text, message.thread_ts, message.reply_broadcast, message.blocks)
     return {"message": {**made, "thread_ts": message.thread_ts}}
 
 

@@ -95,6 +95,7 @@ class Desk:
             **{
                 "notify_links": [{"name": "errors", "url": "https://errors.example"}],
                 "notify_contacts": ["Ada, 555 1234"],
+                "notify_page": {"url": "https://reports.example/1.html"},
             },
         }
         given = self.folder / "variables.json"
@@ -150,16 +151,23 @@ def _fresh(desk: Desk) -> Iterator[None]:
 
 def test_a_release_is_reported_in_one_thread_on_its_commit_and_to_sentry(desk: Desk) -> None:
     desk.play(**RELEASED)
-    first, backup, verified, ended = desk.thread()
+    first, ended = desk.thread()
     assert (
         first
         == ":white_check_mark: *production*: deploy of v1.0.0 is live.\nDashboards: <https://errors.example|errors>"
     )
-    assert (backup, verified) == (
+    assert ended == f"{first}\n<https://reports.example/1.html|Report of this run>"
+    edited, answer = desk.said()
+    assert edited["edited"]
+    headline, progress, links = edited["blocks"]
+    assert headline["text"]["text"] == ":white_check_mark: *production*: deploy of v1.0.0 is live."
+    assert progress["text"]["text"].splitlines() == [
         ":heavy_check_mark: database.backup in 3.2 s",
         ":heavy_check_mark: verify.public in 7 s",
-    )
-    assert ended == first
+    ]
+    pages = {button["text"]["text"]: button["url"] for button in links["elements"]}
+    assert pages == {"Report": "https://reports.example/1.html", "errors": "https://errors.example"}
+    assert answer["blocks"][-1] == links
     assert desk.statuses() == ["success", "in_progress"]
     (release,) = desk.ask("sentry", f"/api/0/organizations/{NAME}/releases/")
     assert (release["version"], release["lastCommit"]["id"], release["lastDeploy"]["environment"]) == (
@@ -171,9 +179,9 @@ def test_a_release_is_reported_in_one_thread_on_its_commit_and_to_sentry(desk: D
 
 def test_a_deploy_that_was_put_back_is_reported_with_whom_to_call(desk: Desk) -> None:
     desk.play(**BROKEN)
-    first, _backup, failed, ended = desk.thread()
+    first, ended = desk.thread()
     assert first.startswith(":x: *production*: deploy of v1.0.0 was rolled back.")
-    assert failed == ":x: verify.public in 7 s"
+    assert ":x: verify.public in 7 s" in desk.said()[0]["blocks"][1]["text"]["text"]
     assert "/checkout answered &lt;500&gt; &amp; nothing else" in ended
     assert ended.endswith("Call: Ada, 555 1234")
     assert desk.statuses() == ["failure", "in_progress"]

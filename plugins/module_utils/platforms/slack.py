@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ from ..core.urls import refuse_credentials
 
 API_URL = "https://slack.com/api"
 LONGEST = 40_000  # characters of a message
+MOST_BLOCKS = 50
+Blocks = Sequence[Mapping[str, Any]]
 BUSY = {"ratelimited", "rate_limited"}
 NO_SCOPE = {"missing_scope", "not_allowed_token_type", "no_permission"}
 
@@ -41,6 +43,7 @@ ADVICE = {
     "edit_window_closed": "The message is too old to be changed in this workspace: post a new one.",
     "msg_too_long": "Shorten the text to 40,000 characters.",
     "msg_blocks_too_long": "Shorten the text: Slack accepts about 13,000 characters of blocks.",
+    "invalid_blocks": "Correct the blocks: Slack's Block Kit Builder shows what is wrong with them.",
     "no_text": "Set text.",
     # Of webhooks
     "no_service": "The webhook does not exist any more: create a new one in the app's settings (Incoming Webhooks).",
@@ -118,21 +121,27 @@ class Slack:
             self._sleep(pause)
         raise refusal("message_not_found", f"show {ts}")
 
-    def post(self, channel: str, text: str, thread_ts: str | None, broadcast: bool) -> dict[str, Any]:
+    def post(
+        self, channel: str, text: str, thread_ts: str | None, broadcast: bool, blocks: Blocks = ()
+    ) -> dict[str, Any]:
         """Post a message and return ``{channel, ts}``; the channel is always returned as its id."""
         thread = {"thread_ts": thread_ts, "reply_broadcast": broadcast} if thread_ts else {}
         made = self._call(
             "POST",
             "/chat.postMessage",
             {"channel": str, "ts": str},
-            json={"channel": channel, "text": text, "unfurl_links": False, **thread},
+            json={"channel": channel, "text": text, "unfurl_links": False, **thread, **_shown(blocks)},
         )
         return {"channel": made["channel"], "ts": made["ts"]}
 
-    def update(self, channel: str, ts: str, text: str) -> None:
+    def update(self, channel: str, ts: str, text: str, blocks: Blocks = ()) -> None:
         # A second identical change has no effect, so the request is sent again when the answer is lost.
         self._call(
-            "POST", "/chat.update", {"ts?": str}, json={"channel": channel, "ts": ts, "text": text}, idempotent=True
+            "POST",
+            "/chat.update",
+            {"ts?": str},
+            json={"channel": channel, "ts": ts, "text": text, **_shown(blocks)},
+            idempotent=True,
         )
 
     def _call(self, method: str, path: str, shape: dict[str, Any], **request: Any) -> dict[str, Any]:
@@ -143,6 +152,16 @@ class Slack:
         if not answer["ok"]:
             raise refusal(answer.get("error", "no reason"), path.removeprefix("/"))
         return answer
+
+
+def elements(blocks: Blocks) -> list[Mapping[str, Any]]:
+    """Return the parts of blocks that a person can press or choose."""
+    found = [part for block in blocks for part in [*(block.get("elements") or []), block.get("accessory")]]
+    return [part for part in found if isinstance(part, Mapping)]
+
+
+def _shown(blocks: Blocks) -> dict[str, Any]:
+    return {"blocks": list(blocks)} if blocks else {}
 
 
 def refusal(code: str, what: str) -> ApiError:
@@ -163,10 +182,9 @@ class Webhook:
     def close(self) -> None:
         self._api.close()
 
-    def post(self, text: str, thread_ts: str | None) -> None:
-        answer = self._api.request(
-            "POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})}
-        )
+    def post(self, text: str, thread_ts: str | None, blocks: Blocks = ()) -> None:
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        answer = self._api.request("POST", self._path, json={"text": text, **thread, **_shown(blocks)})
         if answer.text.strip() != "ok":
             raise ApiError(
                 "Slack's webhook did not confirm the message. Check whether it is in the channel, and check webhook_url"

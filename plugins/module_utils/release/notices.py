@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The notifications about a run, in Slack's markup."""
+"""The notifications about a run: texts in Slack's markup, and the blocks that show them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .events import is_good
+from .notice_blocks import Block, buttons, progress, section, step_line
 
 WORDS = {
     "released": "is live",
@@ -31,7 +32,9 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Run:
-    """The facts of a run for its notifications. ``links`` are dashboards, each with a name and a url."""
+    """The facts of a run for its notifications. ``links`` are dashboards, each with a name and a url; ``steps`` are
+    those that ended, and ``running`` is the name of the one under way.
+    """
 
     environment: str
     kind: str
@@ -44,6 +47,8 @@ class Run:
     links: Sequence[Mapping[str, str]] = field(default_factory=list)
     contacts: Sequence[str] = field(default_factory=list)
     last_step: Mapping[str, Any] = field(default_factory=dict)
+    steps: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    running: str = ""
 
     @property
     def good(self) -> bool:
@@ -57,28 +62,45 @@ class Run:
         return WORDS.get(self.outcome, self.outcome)
 
 
+def blocks(run: Run) -> dict[str, list[Block]]:
+    """Return the blocks of the same messages: began, which shows the progress too, headline and ended."""
+    written = texts(run)
+    pages = [{"name": "Report", "url": run.report_url}, {"name": "Log", "url": run.log_url}, *run.links]
+    steps = [section(text)] if (text := progress(run.steps, run.running)) else []
+    ended = [line for line in (run.message.strip(), _contacts(run)) if line]
+    return {
+        "began": [section(f":hourglass_flowing_sand: {_subject(run)} has started."), *steps, *buttons(pages[1:])],
+        "headline": [section(written["headline"].partition("\n")[0]), *steps, *buttons(pages)],
+        "ended": [
+            section(written["headline"].partition("\n")[0]),
+            *(section(html.escape(line, quote=False)) for line in ended),
+            *buttons(pages),
+        ],
+    }
+
+
+def _subject(run: Run) -> str:
+    of = f" {'' if run.kind == 'maintenance' else 'of '}{run.release}" if run.release else ""  # maintenance on
+    return f"*{run.environment}*: {run.kind}{of}" + (f" by {run.by}" if run.by else "")
+
+
+def _contacts(run: Run) -> str:
+    return f"Call: {', '.join(run.contacts)}" if run.contacts and not run.good else ""
+
+
 def texts(run: Run) -> dict[str, str]:
     """Return the texts of the notifications: began, headline, ended and step."""
-    subject = (
-        f"*{run.environment}*: {run.kind}"
-        + (f" {'' if run.kind == 'maintenance' else 'of '}{run.release}" if run.release else "")  # maintenance on
-        + (f" by {run.by}" if run.by else "")
-    )
+    subject = _subject(run)
     dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)
     links = f"\nDashboards: {dashboards}" if dashboards else ""
     headline = f"{':white_check_mark:' if run.good else ':x:'} {subject} {run.word}.{links}"
     report = f"<{run.report_url}|Report of this run>" if run.report_url else ""
     more = [html.escape(run.message.strip(), quote=False), run.log_url, report]
-    if run.contacts and not run.good:
-        more.append(f"Call: {', '.join(run.contacts)}")
+    more.append(_contacts(run))
+    running = f"\n{progress(run.steps, run.running)}" if run.steps or run.running else ""
     return {
-        "began": f":hourglass_flowing_sand: {subject} has started.{links}",
+        "began": f":hourglass_flowing_sand: {subject} has started.{links}{running}",
         "headline": headline,
         "ended": "\n".join([headline, *(line for line in more if line)]),
-        "step": _step(run.last_step),
+        "step": step_line(run.last_step),
     }
-
-
-def _step(step: Mapping[str, Any]) -> str:
-    mark = ":heavy_check_mark:" if step.get("outcome") == "ok" else ":x:"
-    return f"{mark} {step.get('name', '')} in {step.get('seconds', 0)} s"

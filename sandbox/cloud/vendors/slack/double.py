@@ -82,6 +82,7 @@ class Slack(Vendor):
             "text": text,
             "thread_ts": thread,
             "edited": False,
+            "blocks": self._blocks(body),
         }
         messages.append(kept)
         self.context.save()
@@ -95,12 +96,24 @@ class Slack(Vendor):
             raise self.refusal(200, "msg_too_long", "")
         return _escaped(text)
 
+    def _blocks(self, body: dict[str, Any]) -> list[Any]:
+        """Return the blocks of a message, of which a section has at most 3,000 characters."""
+        blocks = body.get("blocks") or []
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            return []  # which the contract does not allow: see /violations
+        texts = [block.get("text", {}).get("text", "") for block in blocks if block.get("type") == "section"]
+        if len(blocks) > 50 or any(not 1 <= len(text) <= 3000 for text in texts):
+            raise self.refusal(200, "invalid_blocks", "")
+        return blocks
+
     async def update_message(self, request: Request) -> Response:
         body = await json_body(request, self)
         front = self._front(body.get("channel"))
         for kept in front.slack["messages"]:
             if kept["ts"] == body.get("ts"):
                 kept["text"], kept["edited"] = self._text(body), True
+                if "blocks" in body:  # without any, the vendor keeps those of before
+                    kept["blocks"] = self._blocks(body)
                 self.context.save()
                 answer = {
                     "channel": front.slack["channel"],

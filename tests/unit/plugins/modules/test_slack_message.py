@@ -45,6 +45,23 @@ def test_a_new_message_is_posted(vendor: FakeVendor) -> None:
     assert result["diff"] == {"before": {}, "after": {"text": "new"}}
 
 
+LINK = {"type": "button", "text": {"type": "plain_text", "text": "Report"}, "url": "https://r.example"}
+BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "new"}}, {"type": "actions", "elements": [LINK]}]
+
+
+def test_blocks_are_posted_and_updated(vendor: FakeVendor) -> None:
+    for more in (app(), app(ts=TS), {"webhook_url": HOOK}):
+        assert message(vendor, blocks=BLOCKS, **more)["changed"]
+        assert vendor.requests[-1].json()["blocks"] == BLOCKS
+
+
+def test_a_button_that_is_no_link_and_too_many_blocks_are_refused(vendor: FakeVendor) -> None:
+    pressed = [{"type": "actions", "elements": [{**LINK, "url": ""}]}]
+    assert "A button in blocks has no url" in message(vendor, blocks=pressed, **app())["msg"]
+    assert "blocks has 51 blocks" in message(vendor, blocks=BLOCKS[:1] * 51, **app())["msg"]
+    assert vendor.requests == []
+
+
 def test_check_mode_posts_nothing(vendor: FakeVendor) -> None:
     assert message(vendor, check=True, **app())["changed"]
     assert message(vendor, check=True, webhook_url=HOOK)["changed"]
