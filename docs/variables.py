@@ -38,6 +38,7 @@ PAGES = ("status", "releases", "diagnose", "logs", "redis")
 RUN = {
     "release": ("deploy", "preflight", "migrate", "backup", "evidence", "approve"),
     "to": ("rollback",),
+    "alert": ("rollback",),
     "commit": ("deploy", "preflight", "evidence", "approve"),
     "take_over": ("deploy", "preflight"),
     "maintenance": ("deploy", "preflight"),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..module_utils.release import (
+    alert_policy,
     backup_listing,
     checklist,
     checklist_systems,
@@ -221,6 +222,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "applied_migrations": applied_migrations,
+            "alert_refusal": alert_refusal,
             "backend_check": backend_check,
             "baseline_problems": units.baseline_problems,
             "frontend_problems": units.frontend_problems,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import argument_spec, placeholders, receivers, spelling, watch_settings
+from . import alert_policy, argument_spec, placeholders, receivers, spelling, stages, watch_settings
 from .spelling import strangers, suggestion
 from .variable_names import OPTIONS, OWN, RUN
 
@@ -105,6 +105,7 @@ def wrong(entries: Entries, given: Given) -> list[str]:
         *receivers.wrong(specs, given.values),
         *_units(given),
         *_watch(specs, given),
+        *_alerts(specs, given),
         *_of_the_run(given),
         *_other_playbooks(given),
     ]
@@ -227,6 +228,15 @@ def _units(given: Given) -> Iterator[str]:
             "backend_units: a unit must not be named frontend, which is Vercel's deployment in snapshots and records."
             " Choose another name"
         )
+
+
+def _alerts(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
+    """The policy for alerts, once the argument spec has nothing against its names and types."""
+    policy, spec = given.values.get("rollback_on_alert"), specs.get("rollback_on_alert")
+    if not spec or not isinstance(policy, Mapping) or not policy:
+        return
+    if not list(argument_spec.wrong("rollback_on_alert", spec, policy)):
+        yield from alert_policy.problems(policy)
 
 
 def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
