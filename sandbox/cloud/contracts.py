@@ -50,7 +50,9 @@ class Contract:
         """Return the operation that a request calls; None where the document has none."""
         for pattern, operations in self._paths:
             if method.lower() in operations and pattern.fullmatch(path):
-                return operations[method.lower()]
+                found = operations[method.lower()]
+                shared = operations.get("parameters", [])  # of every method of the path
+                return {**found, "parameters": [*shared, *found.get("parameters", [])]} if shared else found
         return None
 
     def wrong_in_request(self, method: str, path: str, query: str, body: bytes) -> list[str]:

@@ -121,6 +121,7 @@ OPERATIONS = {
             "create",
             "deploy",
             "cancel",
+            "http_requests",
             "rollback",
             "suspend",
             "resume",

@@ -70,6 +70,9 @@ def live_through(shop: RenderShop) -> None:
     shop.ask("GET", "/deploys", params={"status": ["live", "deactivated"], "limit": 2})
     shop.double.render.get("/v1/logs", params={"ownerId": owner, "resource": shop.services["api"], "limit": 3})
     shop.double.render.get("/v1/logs", params={"ownerId": owner})
+    span = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2100-01-01T00:00:00Z", "aggregateBy": "statusCode"}
+    for unit in (shop.services["api"], "srv-unknown"):
+        shop.double.render.get("/v1/metrics/http-requests", params={**span, "resource": unit})
     shop.ask("POST", "/suspend")
     shop.ask("GET")
     shop.create("v1.0.0")

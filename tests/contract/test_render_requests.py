@@ -15,7 +15,12 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome, Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import instances, logs, variables
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import (
+    instances,
+    logs,
+    metrics,
+    variables,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import settings as render_settings
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import PUT_BACK, STATES
 
@@ -23,7 +28,7 @@ from tests.contract.contracts import Contract
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender
 from tests.unit.support import Clock, Request
 
-CALLS = (render, instances, logs, variables)
+CALLS = (render, instances, logs, metrics, variables)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,7 @@ def fake() -> FakeRender:
     variables.write(client, {"COLOUR": "green"})
     variables.remove(client, ["COLOUR"])
     logs.read(client, 3, since=datetime.now(UTC), types=["app", "build"], text="error")
+    assert metrics.answers(client, 10)["requests"] == 7
     return fake
 
 

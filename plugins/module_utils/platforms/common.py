@@ -7,6 +7,7 @@ lead there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -73,3 +74,13 @@ def decide(listed: Iterable[D], goal: Goal[D]) -> Course[D]:
     serving = [deployment for deployment in listed if deployment.is_live][:1]
     found = next((deployment for deployment in coming + serving if goal.reached_by(deployment)), None)
     return Course(goal, found, [deployment for deployment in coming if not goal.reached_by(deployment)])
+
+
+def by_status(counts: Counter[int]) -> dict[str, Any]:
+    """Return the answers of a service, by their HTTP status: ``{requests, errors_4xx, errors_5xx, by_status}``."""
+    return {
+        "requests": counts.total(),
+        "errors_4xx": sum(count for status, count in counts.items() if 400 <= status < 500),
+        "errors_5xx": sum(count for status, count in counts.items() if 500 <= status < 600),
+        "by_status": {str(status): count for status, count in sorted(counts.items())},
+    }

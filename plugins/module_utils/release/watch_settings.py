@@ -24,6 +24,7 @@ DEFAULTS = {
     "inconclusive": "hold",
     "hold": "30 min",
     "sentry": False,
+    "platform": False,
 }
 POLICIES = ("hold", "extend", "continue")
 # The shortest and the longest of each, in seconds. The lease is renewed once in each interval.
@@ -49,6 +50,7 @@ class Settings:
     hold: float
     journey: str = ""
     sentry: bool = False
+    platform: bool = False
 
     def rounds(self, seconds: float) -> int:
         """Return how many times everything is asked in so many seconds."""
@@ -74,6 +76,7 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
         inconclusive=str(all_of["inconclusive"]),
         journey=str(all_of.get("journey", "")),
         sentry=bool(all_of["sentry"]),
+        platform=bool(all_of["platform"]),
     )
 
 

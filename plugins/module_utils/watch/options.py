@@ -25,7 +25,7 @@ from ..site.journeys.options import runner_of, world_of
 from ..site.journeys.reader import journeys_of
 from ..site.journeys.words import nearest
 from ..store.base import Store
-from . import sentry
+from . import platform, sentry
 from .judge import Group
 from .rounds import Subjects
 from .state import decide, load
@@ -53,6 +53,8 @@ class Request:
         if settings.sentry:
             sentry.refuse_missing(self.params["sentry"])
         if not self.params["checks"]:
+        if settings.platform:
+            platform.refuse_missing(self.params["backend"])
             raise ConfigError("checks is empty, so nothing would be compared. Add at least one URL.")
         subjects = self._subjects(settings)
         refuse_too_little(settings, subjects)
@@ -79,6 +81,7 @@ class Request:
         )
         found = watch.measure() if params["state"] == "before" else watch.watch()
         return {**found, "changed": False}
+            platform=self._counted if settings.platform else None,
 
     def _settings(self) -> Settings:
         try:
@@ -151,6 +154,10 @@ class Request:
     def _sessions(self) -> tuple[Group, Group]:
         given, releases = self.params["sentry"], (self.params["release"], self.params["previous"] or "")
         with closing(self._sentry()) as client:
+    def _counted(self, seconds: float) -> dict[str, Group]:
+        given = {**self.params["backend"], "allow_plain_http": self.params["allow_plain_http"]}
+        return platform.counted(given, seconds, self.heartbeat)
+
             return sentry.compared(client, given["projects"], given["environment"], releases)
 
 

@@ -31,7 +31,10 @@ SESSIONS = "sentry sessions"
 @dataclass
 class Watch:
     """``sessions`` gives the sessions that Sentry counted for the new release and for the old one; None where Sentry is
-    not compared. ``alone`` is a watch outside of a deploy, which records nothing and waits for nobody.
+    not compared. ``alone`` is a watch outside of a deploy, which records nothing and waits for nobody. ``ask`` posts
+    the verdict and how long a decision is waited for. ``stage`` is the stage of a rolling release under way: {number,
+    share, lasts, shares}; empty outside of one. ``platform`` gives the answers that the backend's platform counted in
+    the last seconds; None where they are not compared.
     """
 
     store: Store
@@ -44,6 +47,9 @@ class Watch:
     alone: bool = False
     timeout: float = 10.0
     sessions: Callable[[], tuple[Group, Group]] | None = None
+    ask: Callable[[str, str], None] = nothing
+    stage: Mapping[str, Any] = field(default_factory=dict)
+    platform: Callable[[float], dict[str, Group]] | None = None
     notes: list[str] = field(default_factory=list)
 
     def measure(self) -> dict[str, Any]:
@@ -61,6 +67,7 @@ class Watch:
         asker = rounds.Asker(subjects, self.waiter, self.timeout)
         sides: rounds.Sides = (state.before, {})
         rounds.run(asker, state, self.settings.interval, sides, save=lambda: None, stop=lambda: False)
+        state.before |= self._platform(self.settings.before)
         state.points, state.done, state.rounds = [], 0, 0
         save(self.store, state)
         counts = [f"{name} {group.failed} of {group.asked} failed" for name, group in state.before.items()]
@@ -144,7 +151,10 @@ class Watch:
         new = dict(state.new)
         if final and self.sessions:
             new[SESSIONS], old[SESSIONS], against[SESSIONS] = *self._sessions(), BEFORE
-        return judge(old, new, against, self.settings, final=final)
+        if final:
+            for name, group in self._platform(self.settings.bake).items():
+                new[name], old[name], against[name] = group, state.before.get(name, Group()), BEFORE
+        return judge(old, new, against, self.settings, final=final, watches=max(1, len(self.stage.get("shares") or [])))
 
     def _sessions(self) -> tuple[Group, Group]:
         try:
@@ -178,6 +188,13 @@ class Watch:
             if waiter.clock() - began >= limit:
                 return (
                     f"Nobody decided within {duration(limit)} (verify_watch.hold), so the release is put back. To keep"
+    def _platform(self, seconds: float) -> dict[str, Group]:
+        try:
+            return self.platform(seconds) if self.platform else {}
+        except RunbookError as error:
+            self.notes.append(f"The backend's platform did not give its counts: {error}")
+            return {}
+
                     " one, run watch.yml -e decide=continue -e reason=<why> while the deploy waits."
                 )
             waiter.sleep(pause)

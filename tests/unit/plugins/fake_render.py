@@ -52,6 +52,7 @@ class FakeRender:
         ("PUT", r"/services/([^/]+)/env-vars/([^/]+)", "upsert_env"),
         ("DELETE", r"/services/([^/]+)/env-vars/([^/]+)", "delete_env"),
         ("GET", r"/logs", "logs"),
+        ("GET", r"/metrics/http-requests", "http_requests"),
     )
 
     def __init__(self) -> None:
@@ -232,6 +233,10 @@ class FakeRender:
             if self.values.pop(key, None) is not None
             else refusal(404, f"environment variable not found: {key}")
         )
+
+    def http_requests(self, request: Request) -> Answer:
+        labels = [{"field": "statusCode", "value": "200"}]
+        return reply(200, [{"labels": labels, "values": [{"value": 7.0}], "unit": "requests"}])
 
     def logs(self, request: Request) -> Answer:
         query = parse_qs(urlsplit(request.url).query)

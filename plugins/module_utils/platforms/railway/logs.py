@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ...core.errors import RunbookError
 from ...core.redact import redact
+from ..common import by_status
 from . import graphql
 
 LOGS = {"build": graphql.BUILD_LOGS, "runtime": graphql.DEPLOYMENT_LOGS}
@@ -61,12 +62,7 @@ def answers(client: Service, minutes: int) -> dict[str, Any]:
     counts: Counter[int] = Counter()
     for item in client.ask(graphql.HTTP_METRICS, **client.instance, **span, stepSeconds=60):
         counts[item["statusCode"]] += round(sum(sample["value"] for sample in item["samples"]))
-    return {
-        "requests": counts.total(),
-        "errors_4xx": sum(count for status, count in counts.items() if 400 <= status < 500),
-        "errors_5xx": sum(count for status, count in counts.items() if 500 <= status < 600),
-        "by_status": {str(status): count for status, count in sorted(counts.items())},
-    }
+    return by_status(counts)
 
 
 def _iso(moment: datetime) -> str:

@@ -48,8 +48,8 @@ def read(
         "resource": client.service["id"],
         "direction": "backward",
     }
-    query |= {"startTime": _stamp(since), "type": list(types), "text": text}
-    query |= {"endTime": _stamp(until)} if until else {}
+    query |= {"startTime": stamp(since), "type": list(types), "text": text}
+    query |= {"endTime": stamp(until)} if until else {}
     found: dict[str, dict[str, Any]] = {}  # by id, since pages are requested by time and a line can be on two of them
     while len(found) < most:
         answer = client.api.json(
@@ -81,5 +81,6 @@ def _line(line: dict[str, Any]) -> dict[str, Any]:
     return {"at": line["timestamp"], **known, "message": redact(line["message"].rstrip())}
 
 
-def _stamp(moment: datetime) -> str:
+def stamp(moment: datetime) -> str:
+    """Return a time as Render takes it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -24,7 +24,7 @@ def service_host(client: httpx.AsyncClient, running: Mapping[str, Unit], service
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         response = await answer(Request(scope, receive))
-        _count(service, response.status_code)
+        count(service, response.status_code)
         await response(scope, receive, send)
 
     async def answer(request: Request) -> Response:
@@ -45,7 +45,7 @@ def service_host(client: httpx.AsyncClient, running: Mapping[str, Unit], service
     return app
 
 
-def _count(service: Service, status: int) -> None:
+def count(service: Service, status: int) -> None:
     """Note an answer for the metrics of its minute; an hour of them is kept."""
     minute = int(time.time()) // 60 * 60
     counts = service.answered.setdefault(str(minute), {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Render(Vendor):
         routes = [
             self.route("GET", "/owners", "owners", self.owners),
             self.route("GET", "/logs", "logs", self.logs),
+            self.route("GET", "/metrics/http-requests", "http_requests", self.http_requests),
             self.route("GET", "/services", "list_services", self.list_services),
             self.route("GET", one, "service", self.service),
             self.route("PATCH", one, "update", self.update),
@@ -325,6 +327,30 @@ class Render(Vendor):
         last = chosen[limit]["timestamp"] if more else iso(now())
         return JSONResponse(
             {"hasMore": more, "nextStartTime": query.get("startTime", iso(0)), "nextEndTime": last, "logs": page}
+        )
+
+    async def http_requests(self, request: Request) -> Response:
+        """The requests of a service by their status, a value for each minute that had any."""
+        query = request.query_params
+        known = (front.services.get(query.get("resource") or "") for front in self._fronts())
+        service = next((one for one in known if one), None)
+        if service is None or query.get("aggregateBy") != "statusCode":
+            raise self.refusal(400, "bad_request", "resource must be a service, and aggregateBy statusCode")
+        since, until = (datetime.fromisoformat(query[name]).timestamp() for name in ("startTime", "endTime"))
+        series: dict[str, list[Body]] = {}
+        for minute, counts in service.answered.items():
+            for status, count in counts.items() if since - 60 < int(minute) <= until else ():
+                at = datetime.fromtimestamp(int(minute), UTC).isoformat().replace("+00:00", "Z")
+                series.setdefault(status, []).append({"timestamp": at, "value": float(count)})
+        return JSONResponse(
+            [
+                {
+                    "labels": [{"field": "resource", "value": service.id}, {"field": "statusCode", "value": status}],
+                    "values": values,
+                    "unit": "requests",
+                }
+                for status, values in sorted(series.items())
+            ]
         )
 
     # How a request is read, and a list answered

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...proxy import forward
 from ...state import Service
+from ..railway.hosts import count
 from .jobs import RenderJobs
 
 
@@ -21,7 +22,9 @@ def render_host(client: httpx.AsyncClient, jobs: RenderJobs, service: Service) -
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await (await answer(Request(scope, receive)))(scope, receive, send)
+        answered = await answer(Request(scope, receive))
+        count(service, answered.status_code)
+        await answered(scope, receive, send)
 
     async def answer(request: Request) -> Response:
         mode = service.settings["maintenanceMode"]
