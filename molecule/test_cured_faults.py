@@ -45,6 +45,8 @@ OWN = {
     "edge.unhold": "has a scenario of its own: test_maintenance.py",
     "verify.baseline": "is off unless a bake time is set",
     "verify.watch": "counts a fault of the site, and does not retry it: test_watch.py",
+    "frontend.roll": "has a scenario of its own: test_watch.py",
+    "verify.rolling": "has a scenario of its own: test_watch.py",
     "preflight.staged": "only reads, and saves evidence as preflight does",
     "preflight.after": "does what preflight.staged does",
     "begin": "never fails a deploy",

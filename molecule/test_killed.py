@@ -61,6 +61,8 @@ UNKILLED = {
     "edge.unhold": "does what edge.hold does",
     "verify.baseline": "only reads, and writes what it measured at its end",
     "verify.watch": "has scenarios of its own: test_watch.py",
+    "frontend.roll": "has a scenario of its own: test_watch.py",
+    "verify.rolling": "has a scenario of its own: test_watch.py",
     "preflight.staged": "only reads, and saves evidence as preflight does",
     "preflight.after": "does what preflight.staged does",
     "begin": "writes nothing of the shop",

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Any
 
+import requests
+
+from molecule.conftest import _release_of_page
 from molecule.test_broken_phases import fault
 from molecule.test_killed import until
 
@@ -59,14 +63,60 @@ def test_a_killed_watch_continues_and_the_live_release_can_be_watched_again(shop
     assert "No watch waits for a decision" in nothing.text
 
 
+STAGES = [{"share": "10 %"}, {"share": "50 %"}]
+
+
+def visitors(shop) -> dict[str, int]:
+    """How many of twenty visitors without a cookie get each release of the frontend."""
+    pages = [requests.get(shop.at["frontend_origin_url"], timeout=10) for _unused in range(20)]
+    seen = [_release_of_page(page) for page in pages]
+    return {release: seen.count(release) for release in set(seen)}
+
+
+def test_a_bad_stage_ends_a_rolling_release_at_no_visitor_and_a_killed_one_continues(shop):
+    errors = fault("Begin verify.rolling", "edge", "request", "status", status=500, host="backend", release=NEW)
+    watch = {"bake": "2 s", "before": "2 s", "interval": "0.1 s", "errors": "5 %", "latency": "2 s"}
+    with shop.customers().watching() as customers:
+        bad = shop.play("deploy.yml", release=NEW, frontend_stages=STAGES, verify_watch=watch, at=[errors])
+    assert bad.rc == 2
+    assert "ROLLED BACK" in bad.message
+    watched = next(result for name, result in bad.tasks if "comparisons" in result)
+    assert "The watch of v1.1.0 at 10 % of the visitors (stage 1 of 2) is bad" in watched["summary"]
+    rolled = next(result for name, result in bad.tasks if result.get("share"))
+    assert rolled["share"] == 10
+    assert visitors(shop) == {OLD: 20}
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
+
+    shop.clear_faults()
+    shop.forget_requests()
+    chosen: dict[str, Any] = {"release": NEW, "surfaces": ["frontend"], "frontend_stages": STAGES}
+    chosen["verify_watch"] = {**watch, "bake": "4 s", "errors": "20 %", "traffic": 5}
+    running = shop.begin("deploy.yml", **chosen)
+    until(lambda: state(shop).get("stage") == 2 and state(shop)["done"] >= 2, "the second stage began")
+    running.send(signal.SIGKILL)
+    running.end()
+    assert visitors(shop) == {OLD: 10, NEW: 10}  # a killed run leaves the share as it was
+    played = shop.play("deploy.yml", break_lease="the controller is gone", **chosen)
+    assert played.rc == 0, played.stdout
+    assert (state(shop)["stage"], state(shop)["verdict"], state(shop)["done"]) == (2, "good", 40)
+    assert visitors(shop) == {NEW: 20}
+    rolls = [one["operation"] for one in shop.writes() if "rolling" in str(one["operation"])]
+    assert rolls == ["start_rolling", "approve_rolling", "complete_rolling"]
+    watched = [result for name, result in played.tasks if "comparisons" in result]
+    assert {row["against"] for row in watched[-1]["comparisons"] if row["what"] == "frontend"} == {"at the same time"}
+
+
 def test_a_wrong_watch_is_refused_before_anything_changes(shop):
     for watch, text in (
         ({"bake": 600}, "verify_watch.bake is 600, which has no unit"),
         ({"bake": "10 min", "inconclusve": "hold"}, "did you mean inconclusive"),
         ({"bake": "10 min", "inconclusive": "wait"}, "must be one of hold, extend, continue"),
         ({"bake": "10 min", "journey": "browsing"}, "verify_journeys has no such name"),
+        ({"bake": "10 min", "before": "1 min"}, "verify_watch.bake is 10 min, which is longer than stage 2"),
     ):
-        played = shop.play("deploy.yml", release=NEW, verify_watch=watch)
+        stages = [{"share": "10 %"}, {"share": "50 %", "lasts": "5 min"}] if "stage" in text else []
+        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, frontend_stages=stages)
         assert played.rc == 2
         assert "Nothing was changed" in played.text
         assert text in played.text, played.text

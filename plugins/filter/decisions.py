@@ -40,6 +40,7 @@ from ..module_utils.release import (
     secrets_declared,
     seed,
     settling,
+    stages,
     target,
     units,
     variable_changes,
@@ -221,8 +222,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "applied_migrations": applied_migrations,
             "alert_refusal": alert_refusal,
+            "applied_migrations": applied_migrations,
             "backend_check": backend_check,
             "baseline_problems": units.baseline_problems,
             "frontend_problems": units.frontend_problems,
@@ -337,6 +338,7 @@ class FilterModule:
             "verify_steps": verification.steps,
             "verify_steps_problem": verification.steps_problem,
             "verify_verdict": verification.verdict,
+            "rolling_stage": stages.following,
             "watch_is_on": watch_settings.is_on,
             "watch_release_of": watch_sites.release_of,
             "watch_sites": watch_sites.sites,

@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage a release on Vercel, promote it, roll back to an older one, or cancel a build."""
+"""Stage a release on Vercel, roll it out, promote it, roll back to an older one, or cancel a build."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vercel_deploy
 version_added: 1.0.0
-short_description: Stage, promote, roll back or cancel a deployment on Vercel
+short_description: Stage, roll out, promote, roll back or cancel a deployment on Vercel
 description:
   - Builds the frontend for production without serving it, points the production domains to a build, or points them back
     to an older one.
@@ -24,14 +24,19 @@ options:
         project's setting I(auto-assign custom production domains). If the project is linked to Git, it does so only
         with O(auto_assign_domains=false). If a deployment of the same release and source exists or is being built, the
         module reuses it. So a second run starts no second build.
+      - V(rolling) serves O(deployment) to O(share) percent of the visitors. It starts a rolling release with the
+        O(stages), or approves the next stages of the one under way, until the share is reached. The other visitors get
+        the deployment that was live. Where nothing is live yet, it does nothing, and V(promoted) serves the deployment
+        to all.
       - V(promoted) serves O(deployment) on every production domain. The project's auto-assignment stays as it was,
         although Vercel turns it on with each promotion.
       - V(rolled_back) serves O(deployment), which must be an older deployment that was live in production before.
-        Nothing is built, and changed variables have no effect. Vercel turns auto-assignment off with a rollback.
+        Nothing is built, and changed variables have no effect. Vercel turns auto-assignment off with a rollback. With
+        the deployment that a rolling release is replacing, it ends that release, so that no visitor gets the new one.
         O(auto_assign_domains=true) turns it on again.
       - V(canceled) cancels the build of O(deployment). A finished build stays as it is.
     type: str
-    choices: [staged, promoted, rolled_back, canceled]
+    choices: [staged, rolling, promoted, rolled_back, canceled]
     required: true
   source:
     description:
@@ -113,6 +118,26 @@ options:
         C(commit) and C(source_digest).
     type: dict
     default: {}
+  stages:
+    description:
+      - Shares of the visitors, in percent, at which a rolling release stops until the next stage is approved. They must
+        rise, and all visitors follow after the last one. Required with O(state=rolling), which sets them in the
+        project's settings.
+      - With O(state=staged) the module only checks that the team's plan has rolling releases.
+    type: list
+    elements: float
+    default: []
+  share:
+    description:
+      - Share of the visitors to reach with O(state=rolling), in percent. It must be one of O(stages). A larger share
+        stays as it is.
+    type: float
+  complete:
+    description:
+      - Whether O(state=promoted) ends a rolling release of O(deployment) under way, so that all visitors get it at
+        once. Without, the module waits until its last stage.
+    type: bool
+    default: false
   wait_interval:
     description:
       - Seconds between two checks. The default is the schedule of Vercel's own client, every second at first and every
@@ -139,7 +164,8 @@ notes:
   - Vercel keeps files from earlier uploads, so the number of files to send is known only when the deployment is
     created. Check mode returns the number and size of all files.
   - If the project has rolling releases, V(promoted) waits until all visitors get the deployment. So O(wait_timeout)
-    must be longer than all stages together. The module also waits for stages that need an approval.
+    must be longer than all stages together. Without O(complete) the module also waits for stages that need an approval.
+  - Rolling releases are a feature of Vercel's Pro and Enterprise plans. They stay on in the project's settings.
   - The module reads the last 100 production deployments.
 seealso:
   - module: storefront.runbook.vercel_info
@@ -177,6 +203,16 @@ EXAMPLES = r"""
     commit: 0123456789abcdef0123456789abcdef01234567
     release: v1.1.0
     auto_assign_domains: false
+
+- name: Let a tenth of the visitors have the verified deployment
+  storefront.runbook.vercel_deploy:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    state: rolling
+    deployment: "{{ staged.deployment.id }}"
+    stages: [10, 50]
+    share: 10
 
 - name: Promote the verified deployment
   storefront.runbook.vercel_deploy:
@@ -230,6 +266,11 @@ previous:
   description: The deployment that was live before, in the shape of RV(deployment). Null before the first promotion.
   returned: success
   type: dict
+share:
+  description: Share of the visitors that get the deployment, in percent. Null where nothing is live beside it.
+  returned: with O(state=rolling)
+  type: float
+  sample: 10.0
 auto_assign_domains:
   description: Whether Vercel serves each production build as soon as it is built.
   returned: success
@@ -295,7 +336,7 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.platforms.vercel import plans
+from ..module_utils.platforms.vercel import plans, rolling
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.states import auto_assigns, brief, describe, production
 from ..module_utils.platforms.vercel.work import Work
@@ -303,6 +344,7 @@ from ..module_utils.release.lease import guard
 
 PLANS = {
     "staged": plans.staged,
+    "rolling": rolling.rolled,
     "promoted": plans.served,
     "rolled_back": plans.served,
     "canceled": plans.canceled,
@@ -314,7 +356,7 @@ def argument_spec() -> dict[str, Any]:
         **api_options(API_URL, "VERCEL_TOKEN"),
         "team": {"type": "str"},
         "project": {"type": "str", "required": True},
-        "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "rolled_back", "canceled"]},
+        "state": {"type": "str", "required": True, "choices": list(PLANS)},
         "source": {"type": "str", "choices": ["upload", "commit", "redeploy", "adopt"]},
         "environment": {"type": "str", "default": "production"},
         "prebuilt": {"type": "bool", "default": False},
@@ -325,6 +367,9 @@ def argument_spec() -> dict[str, Any]:
         "release": {"type": "str"},
         "deployment": {"type": "str"},
         "meta": {"type": "dict", "default": {}},
+        "stages": {"type": "list", "elements": "float", "default": []},
+        "share": {"type": "float"},
+        "complete": {"type": "bool", "default": False},
         **wait_options(),
         "wait_interval": {"type": "float"},
         **lease_options(),
@@ -355,6 +400,7 @@ def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
 
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
+    required += [("state", "rolling", ["deployment", "stages", "share"])]
     required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [
         ("source", "redeploy", ["deployment"])
     ]

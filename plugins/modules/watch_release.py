@@ -100,6 +100,10 @@ options:
         description:
           - Compares the sessions that Sentry counted, too.
         type: bool
+      platform:
+        description:
+          - Whether to compare the answers with 5xx that the backend's platform counted, too.
+        type: bool
       inconclusive:
         description:
           - V(hold) waits for a decision. V(extend) watches once more as long, and then waits for a decision.
@@ -110,6 +114,29 @@ options:
         description:
           - How long a decision is waited for. Without one the watch fails. By default V(30 min).
         type: str
+  stage:
+    description:
+      - Stage of a rolling release under way. Each stage is watched for the whole bake time, and the stages share the
+        chance of a false alarm.
+    type: dict
+    suboptions:
+      number:
+        description:
+          - Its number, from 1.
+        type: int
+      share:
+        description:
+          - Share of the visitors that get the new release, in percent.
+        type: float
+      lasts:
+        description:
+          - Seconds that the stage lasts at least. The module waits for its end after the bake time.
+        type: float
+      shares:
+        description:
+          - Shares of all stages, in percent.
+        type: list
+        elements: float
   sites:
     description:
       - The sites to ask.
@@ -280,6 +307,72 @@ options:
         description:
           - Name of the environment in Sentry.
         type: str
+  backend:
+    description:
+      - The platform that counts the answers of the backend, with C(platform) in O(watch).
+    type: dict
+    default: {}
+    suboptions:
+      platform:
+        description:
+          - The platform.
+        type: str
+        choices: [railway, render]
+      api_token:
+        description:
+          - Token of the platform.
+        type: str
+      api_url:
+        description:
+          - URL of the platform's API, for tests and proxies.
+        type: str
+      token_type:
+        description:
+          - Kind of the token, at Railway.
+        type: str
+        choices: [account, project]
+        default: account
+      project:
+        description:
+          - Id of the project, at Railway.
+        type: str
+      environment:
+        description:
+          - Name or id of the environment, at Railway.
+        type: str
+      units:
+        description:
+          - The units of the backend with their C(name), C(service) and C(kind). Those whose kind is not V(web) are left
+            out.
+        type: list
+        elements: dict
+  slack:
+    description:
+      - Where the module asks for a decision if the watch is inconclusive and waits for one. It posts with a token and a
+        channel, or by a webhook. If that fails, it warns and waits anyway.
+    type: dict
+    default: {}
+    suboptions:
+      api_token:
+        description:
+          - Token of a bot with the scope C(chat:write).
+        type: str
+      api_url:
+        description:
+          - URL of Slack's API, for tests and proxies.
+        type: str
+      webhook_url:
+        description:
+          - URL of an incoming webhook. It is used if there is no token.
+        type: str
+      channel:
+        description:
+          - Id or name of the channel.
+        type: str
+      thread_ts:
+        description:
+          - Message of the run, in whose thread the question appears.
+        type: str
   timeout:
     description:
       - Seconds for one response, up to its last byte.
@@ -436,12 +529,23 @@ from ..module_utils.watch.options import Request, hidden
 from ..module_utils.watch.state import DECISIONS
 
 WATCH = {name: {"type": "str"} for name in ("bake", "before", "interval", "errors", "latency", "journey", "hold")}
+SHARES = {"type": "list", "elements": "float"}
+STAGE = {"number": {"type": "int"}, "share": {"type": "float"}, "lasts": {"type": "float"}, "shares": SHARES}
+BACKEND: dict[str, Any] = {name: {"type": "str"} for name in ("api_url", "project", "environment")}
+BACKEND |= {
+    "platform": {"type": "str", "choices": ["railway", "render"]},
+    "api_token": {"type": "str", "no_log": True},
+    "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
+    "units": {"type": "list", "elements": "dict"},
+}
+SLACK: dict[str, Any] = {name: {"type": "str"} for name in ("api_url", "channel", "thread_ts")}
+SLACK |= {name: {"type": "str", "no_log": True} for name in ("api_token", "webhook_url")}
 SENTRY = {name: {"type": "str"} for name in ("api_url", "organization", "environment")}
 
 
 def argument_spec() -> dict[str, Any]:
     site = {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}}
-    more = {"traffic": {"type": "int"}, "sentry": {"type": "bool"}}
+    more = {"traffic": {"type": "int"}, "sentry": {"type": "bool"}, "platform": {"type": "bool"}}
     sentry = {"api_token": {"type": "str", "no_log": True}, "projects": {"type": "list", "elements": "str"}}
     return {
         **lease_options(),
@@ -452,6 +556,7 @@ def argument_spec() -> dict[str, Any]:
             **{"type": "dict", "default": {}},
             "options": {**WATCH, **more, "inconclusive": {"type": "str", "choices": list(POLICIES)}},
         },
+        "stage": {"type": "dict", "options": STAGE},
         "sites": {
             **{"type": "list", "elements": "dict", "default": []},
             "options": {**site, "old_url": {"type": "str"}},
@@ -464,6 +569,8 @@ def argument_spec() -> dict[str, Any]:
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         **{name: {"type": "bool", "default": False} for name in ("test_customers", "resumed", "alone")},
         "sentry": {"type": "dict", "default": {}, "options": {**SENTRY, **sentry}},
+        "slack": {"type": "dict", "default": {}, "options": SLACK},
+        "backend": {"type": "dict", "default": {}, "options": BACKEND},
         "timeout": {"type": "float", "default": 10.0},
         "decide": {"type": "str", "choices": list(DECISIONS)},
     }

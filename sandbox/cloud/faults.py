@@ -23,7 +23,7 @@ ANSWERS = {
     "unknown_state",
 }
 EFFECTS = {
-    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
+    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls", "no_plan"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
     "render": {"stuck", "build_fails", "pre_deploy_fails", "unhealthy", "crashes", "queued", "dropped"},
     "cloudflare": {"no_analytics"},
@@ -65,6 +65,12 @@ OPERATIONS = {
             "events",
             "runtime_logs",
             "rolling_release",
+            "rolling_billing",
+            "rolling_config",
+            "configure_rolling",
+            "start_rolling",
+            "approve_rolling",
+            "complete_rolling",
             "user",
             "team",
             "list_env",
@@ -115,13 +121,13 @@ OPERATIONS = {
     "render": {
         *(
             "list_services",
+            "http_requests",
             "service",
             "update",
             "deploys",
             "create",
             "deploy",
             "cancel",
-            "http_requests",
             "rollback",
             "suspend",
             "resume",

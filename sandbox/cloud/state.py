@@ -81,6 +81,7 @@ class Site:
     alias_results: list[dict[str, str]] = field(default_factory=list)
     rollback_target: dict[str, Any] | None = None
     rolling: dict[str, Any] | None = None  # the rolling release that is on or was last, in the API's shape
+    rolling_config: dict[str, Any] | None = None  # the stages of its rolling releases; None while they are off
     environments: list[dict[str, Any]] = field(default_factory=list)  # the custom ones, in the API's shape
     git: dict[str, str] | None = None  # repository (a path) and production_branch
 

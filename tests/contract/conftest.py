@@ -77,6 +77,25 @@ def live_with_git(shop: Shop, checkout: Path) -> None:
         shop.vercel("POST", "/v13/deployments", json={**body, "gitSource": source})
 
 
+def roll_out(shop: Shop, path: str, key: str) -> None:
+    """Go through a rolling release with three stages, with what is refused on the way."""
+    canary = {"canaryDeploymentId": key}
+    shop.vercel("GET", f"{path}/billing")
+    shop.vercel("GET", f"{path}/config")
+    shop.vercel("POST", f"{path}/start", json=canary)
+    stages = [{"targetPercentage": 10}, {"targetPercentage": 50}, {"targetPercentage": 100}]
+    shop.vercel(
+        "PATCH", f"{path}/config", json={"enabled": True, "advancementType": "manual-approval", "stages": stages}
+    )
+    shop.vercel("GET", f"{path}/config")
+    for verb, more in (("start", {}), ("start", {}), ("approve-stage", {"nextStageIndex": 1})):
+        shop.vercel("POST", f"{path}/{verb}", json={**canary, **more})
+    shop.vercel("GET", path)
+    for verb, more in (("approve-stage", {"nextStageIndex": 1}), ("complete", {}), ("complete", {})):
+        shop.vercel("POST", f"{path}/{verb}", json={**canary, **more})
+    shop.vercel("PATCH", f"{path}/config", json={"enabled": False})
+
+
 def live_through(shop: Shop) -> None:
     """Deploy, promote, roll back, purge and ask all there is to ask, before, between and after."""
     project, team = f"projects/{shop.project}", {"teamId": shop.team}
@@ -109,6 +128,7 @@ def live_through(shop: Shop) -> None:
     shop.vercel("GET", f"/v9/{project}")
     until(lambda: shop.job() == "succeeded")
     shop.vercel("GET", f"/v1/{project}/rolling-release")
+    roll_out(shop, f"/v1/{project}/rolling-release", shop.stage("v1.4.0"))
     for version in ("v6", "v7"):
         shop.vercel("GET", f"/{version}/deployments", params={"projectId": shop.project, "limit": 2})
     shop.vercel("GET", f"/v9/{project}")

@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import client as vercel
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import git, upload, variables
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import git, rolling, upload, variables
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.states import JOBS, STATES
 from ansible_collections.storefront.runbook.plugins.module_utils.source.files import list_files
 
@@ -71,8 +72,18 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     client.status({**project, "rollingRelease": {"target": "production"}}, older["id"])
     client.status({**project, "lastAliasRequest": {"toDeploymentId": "dpl_9", "jobStatus": "failed"}}, older["id"])
     _set_variables(account, client, project)
+    _roll_out(account, client, project, older)
     client.cancel(account.has("v1.2.0", state="BUILDING")["id"])
     return account.vendor.requests
+
+
+def _roll_out(account: FakeVercel, client: vercel.Vercel, project: Any, canary: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="Upgrade"):
+        rolling.refuse_plan(client, project)
+    stage = {"state": "ACTIVE", "canaryDeployment": {"id": canary["id"]}, "nextStage": {"index": 1}}
+    account.rolling = [{**stage, "activeStage": {"index": share, "targetPercentage": share}} for share in (5, 50)]
+    rolling.Roll(project, "v1.0.0", True, canary, 50, [5, 50]).do(client)
+    rolling.complete(client, project, canary["id"])
 
 
 def _set_variables(account: FakeVercel, client: vercel.Vercel, project: Any) -> None:
@@ -116,8 +127,13 @@ def test_every_call_of_the_client_was_among_them(asked: list[Request]):
         r'call\(\s*"([A-Z]+)",\s*([^,)]+)',
         "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)),
     )
+    operations = {FakeVercel.operation(request) for request in asked}
+    rolling_release = {operation for operation in operations if "/rolling-release" in operation}
     # promote and rollback are one call; the runtime log is a stream
-    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2
+    assert len(operations - rolling_release) == len(set(calls)) + 2
+    assert {operation.rpartition("/")[2] for operation in rolling_release} == {
+        *("rolling-release", "billing", "config", "start", "approve-stage", "complete")
+    }
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
 

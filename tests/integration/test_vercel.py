@@ -334,6 +334,87 @@ def test_a_rolling_release_is_waited_for_to_its_end(shop: Shop):
     assert shop.asked("rolling_release")
 
 
+def shares(shop: Shop, visitors: int = 20) -> dict[str | None, int]:
+    """How many of so many visitors get each release."""
+    seen = [shop.served() for _unused in range(visitors)]
+    return {release: seen.count(release) for release in seen}
+
+
+STAGES = [10, 50]
+
+
+def test_a_rolling_release_starts_advances_and_completes_each_once(shop: Shop):
+    shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0", stages=STAGES)["deployment"]["id"]
+
+    def rolling(share: float, **more: Any) -> dict[str, Any]:
+        return shop.deploy("rolling", deployment=staged, stages=STAGES, share=share, **more)
+
+    shop.forget()
+    assert rolling(10, check=True)["changed"]
+    assert shop.writes() == []
+    started = rolling(10)
+    assert (started["failed"], started["changed"], started["share"]) == (False, True, 10), started
+    assert shares(shop) == {"v1.0.0": 18, "v1.1.0": 2}
+    assert not rolling(10)["changed"]
+    assert shop.writes() == ["configure_rolling", "start_rolling"]
+    assert rolling(50)["share"] == 50
+    assert shares(shop) == {"v1.0.0": 10, "v1.1.0": 10}
+    assert rolling(10)["share"] == 50  # a run that is repeated takes no visitor back
+    other = shop.deploy("rolling", deployment=staged, stages=[25, 50], share=25)
+    assert other["error"]["code"] == "other_stages"
+    done = shop.deploy("promoted", deployment=staged, complete=True)
+    assert (done["failed"], done["changed"]) == (False, True), done
+    assert shares(shop) == {"v1.1.0": 20}
+    assert not shop.deploy("promoted", deployment=staged, complete=True)["changed"]
+    again = rolling(10)
+    assert (again["changed"], again["share"]) == (False, 100)
+    writes = ["configure_rolling", "start_rolling", "approve_rolling", "complete_rolling"]
+    assert [write for write in shop.writes() if write != "update_project"] == writes
+
+
+def test_a_rollback_to_the_old_deployment_ends_a_rolling_release_at_no_visitor(shop: Shop):
+    old = shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")["deployment"]["id"]
+    started = shop.deploy("rolling", deployment=staged, stages=STAGES, share=10)
+    assert not started["failed"], started
+    other = shop.stage("v9.0.0", wait=False)["deployment"]["id"]
+    refused = shop.deploy("rolling", deployment=other, stages=STAGES, share=10)
+    assert refused["error"]["code"] in ("other_rolling_release", "not_servable")
+    assert shop.deploy("rolled_back", deployment=old["id"], check=True)["changed"]
+    assert shares(shop) == {"v1.0.0": 18, "v1.1.0": 2}
+    ended = shop.deploy("rolled_back", deployment=old["id"])
+    assert (ended["failed"], ended["changed"]) == (False, True), ended
+    assert shares(shop) == {"v1.0.0": 20}
+    assert not shop.deploy("rolled_back", deployment=old["id"])["changed"]
+    again = shop.deploy("rolling", deployment=staged, stages=STAGES, share=10)  # it can be tried once more
+    assert again["share"] == 10
+
+
+def test_a_lost_answer_starts_and_advances_a_rolling_release_once(shop: Shop):
+    shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")["deployment"]["id"]
+    for operation in ("start_rolling", "approve_rolling", "complete_rolling", "configure_rolling"):
+        shop.fault(operation, "lost_answer")
+    for share in STAGES:
+        rolled = shop.deploy("rolling", deployment=staged, stages=STAGES, share=share)
+        assert (rolled["failed"], rolled.get("share")) == (False, share), rolled
+    assert shares(shop) == {"v1.0.0": 10, "v1.1.0": 10}
+    done = shop.deploy("promoted", deployment=staged, complete=True)
+    assert not done["failed"], done
+    assert shop.served() == "v1.1.0"
+
+
+def test_a_first_deployment_has_nothing_to_roll_beside_and_a_plan_without_rolling_releases_is_refused(shop: Shop):
+    staged = shop.stage("v1.0.0")["deployment"]["id"]
+    first = shop.deploy("rolling", deployment=staged, stages=STAGES, share=10)
+    assert (first["failed"], first["changed"], first["share"]) == (False, False, None), first
+    shop.fault("rolling_billing", "no_plan", times=-1)
+    refused = shop.stage("v1.1.0", stages=STAGES, check=True)
+    assert refused["error"]["code"] == "no_rolling_release", refused
+    assert "Upgrade to Pro" in refused["msg"]
+
+
 @pytest.mark.parametrize("kind", ["alias_fails", "alias_partial"])
 def test_a_promotion_that_fails_names_the_domains_and_the_old_one_gets_all_of_them_back(shop: Shop, kind: str):
     old = shop.release("v1.0.0")

@@ -8,6 +8,7 @@ The number of answers does not depend on how busy the machine is.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +107,25 @@ def test_without_traffic_it_is_inconclusive_and_the_policy_decides(tmp_path) -> 
     assert "Nobody decided within 1.0 s" in held["msg"]
 
 
+def test_a_watch_that_waits_for_a_decision_asks_in_slack_and_waits_although_slack_is_down(tmp_path, sandbox) -> None:
+    shop = sandbox.create_storefront("asked")
+    slack = {"api_token": sandbox.state["tokens"]["slack"], "channel": shop["slack"]["channel"]}
+    slack["api_url"] = sandbox.state["cloud"]["slack_url"]
+    waits: dict[str, Any] = {"watch": {**WATCH, "inconclusive": "hold", "hold": "1 s"}, "slack": slack}
+    with site(good) as url:
+        held = watched(tmp_path, url, **waits)
+        fault = {"vendor": "slack", "operation": "post_message", "kind": "malformed", "storefront": "asked"}
+        sandbox.cloud("POST", "/faults", fault)
+        warned = watched(tmp_path, url, **waits)
+    assert "Nobody decided within 1.0 s" in held["msg"]
+    assert "Nobody decided within 1.0 s" in warned["msg"]
+    kept = json.loads((Path(sandbox.state["root"]) / "cloud" / "state.json").read_text())
+    (asked,) = kept["storefronts"]["asked"]["slack"]["messages"]
+    assert "The watch of v2 is inconclusive" in asked["text"]
+    assert "watch.yml -e decide=continue" in asked["blocks"][0]["text"]["text"]
+    sandbox.drop_storefront("asked")
+
+
 def test_nothing_is_recorded_where_no_watch_waits(tmp_path) -> None:
     given = {"state": "decided", "decide": "continue", "reason": "seen", **store(tmp_path)}
     found = run_module(watch_release, given)
@@ -127,6 +147,7 @@ def test_nothing_is_recorded_where_no_watch_waits(tmp_path) -> None:
             {"watch": {**WATCH, "sentry": True}},
             "Sentry is not configured: api_token, organization, projects is missing",
         ),
+        ({"watch": {**WATCH, "platform": True}}, "platform cannot be asked: api_token, units is missing"),
         ({"checks": []}, "checks is empty"),
         ({"watch": {**WATCH, "bakes": "1 s"}}, "Unsupported parameters"),
     ],

@@ -14,8 +14,8 @@ delivery metrics"):
   production.
 
 Here a deployment is a deploy whose new code reached production: it was released, or it failed in or after the step that
-released the backend or promoted the frontend. It failed when it was put back, automatically or by a later rollback, or
-was left incomplete or unsafe. Rework is the first release after a failed deployment.
+released the backend, or rolled out or promoted the frontend. It failed when it was put back, automatically or by a
+later rollback, or was left incomplete or unsafe. Rework is the first release after a failed deployment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-REACHES = ("backend.release", "frontend.promote")  # from these steps on, customers meet the new code
+REACHES = ("backend.release", "frontend.roll", "frontend.promote")  # from these steps on, customers meet the new code
 BROKEN = ("incomplete", "unsafe")
 DAY = 86400.0
 WEEK = 7 * DAY

@@ -240,7 +240,7 @@ def _alerts(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
 
 
 def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
-    """The values of the watch, once the argument spec has nothing against their names and types."""
+    """The values of the watch and of the stages that it judges, once the argument spec has nothing against them."""
     if given.playbook == "watch" and is_set(given, "decide") != is_set(given, "decide_reason"):
         missing, why = ("decide_reason", "why") if is_set(given, "decide") else ("decide", "continue or put_back")
         yield f"{missing} is missing, as a decision and its reason go together: say {why} with -e {missing}=…"
@@ -248,6 +248,11 @@ def _watch(specs: Mapping[str, Any], given: Given) -> Iterator[str]:
     spec = specs.get("verify_watch")
     if spec and isinstance(watch, Mapping) and not list(argument_spec.wrong("verify_watch", spec, watch)):
         yield from watch_settings.problems(watch)
+    rolled, shape = given.values.get("frontend_stages"), specs.get("frontend_stages")
+    if not shape or "frontend" not in given.surfaces or not isinstance(rolled, list):
+        return
+    if not list(argument_spec.wrong("frontend_stages", shape, rolled)):
+        yield from stages.problems(rolled, watch if isinstance(watch, Mapping) else {})
 
 
 def _of_the_run(given: Given) -> Iterator[str]:

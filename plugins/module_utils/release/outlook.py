@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.amounts import number
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -47,10 +49,11 @@ def changes(seen: Outlook) -> list[str]:
         "backend.hold": "hold the shop in maintenance meanwhile",
         "database.migrate": f"apply {count}: {names}" if names else "",
         "backend.release": f"release {', '.join(seen.units)}: {_step(seen.backend_live, seen.release)}",
+        "frontend.roll": f"serve the frontend to the visitors in {number(seen.phases.count('frontend.roll'), 'stage')}",
         "frontend.promote": f"build and serve the frontend: {_step(frontend, seen.release)}",
         "edge.purge": "purge the edge",
     }
-    return [texts[phase] for phase in seen.phases if texts.get(phase)]
+    return [texts[phase] for phase in dict.fromkeys(seen.phases) if texts.get(phase)]
 
 
 def _step(live: Sequence[Mapping[str, Any]], release: str) -> str:

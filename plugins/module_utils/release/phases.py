@@ -14,7 +14,8 @@ class Deploy:
     """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an
     unfinished deploy left the shop in maintenance, ``edge`` whether the edge can hold it, and ``maintained`` whether
     maintenance.yml holds it, which alone ends that. ``due`` are the points at which checks of the checklist are due.
-    ``watched`` is whether the release is compared with the old one for a while.
+    ``watched`` is whether the release is compared with the old one for a while, and ``stages`` in how many stages the
+    frontend is rolled out, each with a watch of its own.
     """
 
     surfaces: Sequence[str]
@@ -26,6 +27,7 @@ class Deploy:
     maintained: bool = False
     due: Sequence[str] = ()
     watched: bool = False
+    stages: int = 0
 
     def moves(self, surface: str) -> bool:
         return surface in self.surfaces
@@ -34,6 +36,11 @@ class Deploy:
     def holds(self) -> bool:
         """Whether this deploy itself begins a maintenance."""
         return self.maintenance and self.moves("backend") and not self.maintained
+
+    @property
+    def rolls(self) -> bool:
+        """Whether the frontend is served to a share of the visitors first."""
+        return self.stages > 0 and self.moves("frontend")
 
     @property
     def opens(self) -> bool:
@@ -60,19 +67,24 @@ ORDER: dict[str, Callable[[Deploy], bool]] = {
     "frontend.stage": lambda deploy: deploy.moves("frontend"),
     "verify.staged": lambda deploy: deploy.moves("frontend"),
     "preflight.staged": lambda deploy: "staged" in deploy.due and deploy.moves("frontend"),
+    "frontend.roll": lambda deploy: deploy.rolls,
+    "verify.rolling": lambda deploy: deploy.rolls,
     "frontend.promote": lambda deploy: deploy.moves("frontend"),
     "edge.purge": lambda deploy: deploy.moves("edge"),
     "verify.public": lambda deploy: True,
-    "verify.watch": lambda deploy: deploy.watched,
+    "verify.watch": lambda deploy: deploy.watched and not deploy.rolls,
     "preflight.after": lambda deploy: "after" in deploy.due,
     "release.record": lambda deploy: True,
 }
+STAGE = ["frontend.roll", "verify.rolling"]  # taken once for each stage
 MIGRATION = ("database.backup", "database.prove", "database.rehearse", "database.migrate")
 
 
 def of_deploy(deploy: Deploy) -> list[str]:
     """Return the phases of a deploy, in order."""
-    return [phase for phase, wanted in ORDER.items() if wanted(deploy) and phase not in deploy.idle]
+    found = [phase for phase, wanted in ORDER.items() if wanted(deploy) and phase not in deploy.idle]
+    first = found.index(STAGE[0]) if deploy.rolls else 0
+    return [*found[:first], *STAGE * (deploy.stages - 1), *found[first:]] if deploy.rolls else found
 
 
 def of_migration(idle: Sequence[str]) -> list[str]:

@@ -63,14 +63,14 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     if found:
         raise ValueError("; ".join(found))
     all_of = {**DEFAULTS, **_set(given)}
-    times = {name: _seconds(all_of[name]) for name in LIMITS if name in all_of}
+    times = {name: seconds(all_of[name]) for name in LIMITS if name in all_of}
     bake = times["bake"]
     limit = str(all_of["latency"]).strip()
     relative = PERCENT.fullmatch(limit)
     return Settings(
         **{**times, "before": times.get("before", min(bake, 120.0))},
-        errors=_percent(all_of["errors"]),
-        latency=_percent(limit) if relative else None,
+        errors=percent(all_of["errors"]),
+        latency=percent(limit) if relative else None,
         latency_ms=None if relative else _milliseconds(limit),
         traffic=int(all_of["traffic"]),
         inconclusive=str(all_of["inconclusive"]),
@@ -106,13 +106,14 @@ def _set(given: Mapping[str, Any]) -> dict[str, Any]:
     return {str(name): value for name, value in given.items() if value is not None and value != ""}
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
     """Return the seconds of a duration; 0 for what is none."""
     found = DURATION.fullmatch(str(value).strip())
     return float(found[1]) * SECONDS[found[2]] if found else 0.0
 
 
-def _percent(value: Any) -> float:
+def percent(value: Any) -> float:
+    """Return a percentage as a part of one; 0 for what is none."""
     found = PERCENT.fullmatch(str(value).strip())
     return float(found[1]) / 100 if found else 0.0
 
@@ -125,8 +126,8 @@ def _milliseconds(value: str) -> float:
 def _of_duration(name: str, value: Any) -> Iterator[str]:
     least, most = LIMITS[name]
     if not DURATION.fullmatch(str(value).strip()):
-        yield f"verify_watch.{name} is {value!r}{_bare(value)}. Write a number with s, min or h, such as 10 min"
-    elif not least <= _seconds(value) <= most:
+        yield f"verify_watch.{name} is {value!r}{bare(value)}. Write a number with s, min or h, such as 10 min"
+    elif not least <= seconds(value) <= most:
         yield (
             f"verify_watch.{name} is {value}. Set it to {least:g} s to {most / 3600:g} h"
             if most > 60
@@ -137,22 +138,22 @@ def _of_duration(name: str, value: Any) -> Iterator[str]:
 def _of_thresholds(all_of: Mapping[str, Any]) -> Iterator[str]:
     errors, latency, traffic = all_of["errors"], str(all_of["latency"]).strip(), all_of["traffic"]
     if not PERCENT.fullmatch(str(errors).strip()):
-        yield f"verify_watch.errors is {errors!r}{_bare(errors)}. Write the tolerated increase with %, such as 1 %"
-    elif _percent(errors) >= 1:
+        yield f"verify_watch.errors is {errors!r}{bare(errors)}. Write the tolerated increase with %, such as 1 %"
+    elif percent(errors) >= 1:
         yield f"verify_watch.errors is {errors}, which tolerates everything. Set it below 100 %"
     if not (PERCENT.fullmatch(latency) or MILLISECONDS.fullmatch(latency)):
         yield (
-            f"verify_watch.latency is {all_of['latency']!r}{_bare(latency)}. Write the tolerated increase of the"
+            f"verify_watch.latency is {all_of['latency']!r}{bare(latency)}. Write the tolerated increase of the"
             " median with % or ms, such as 25 % or 200 ms"
         )
-    elif not (_percent(latency) or _milliseconds(latency)):
+    elif not (percent(latency) or _milliseconds(latency)):
         yield f"verify_watch.latency is {latency}, which tolerates no difference at all. Set it above 0"
     if not 1 <= int(traffic) <= 1_000_000:
         yield f"verify_watch.traffic is {traffic}. Set the minimum number of answers to 1 to 1,000,000"
 
 
 def _together(all_of: Mapping[str, Any]) -> Iterator[str]:
-    bake, interval = _seconds(all_of["bake"]), _seconds(all_of["interval"])
+    bake, interval = seconds(all_of["bake"]), seconds(all_of["interval"])
     if interval > bake:
         yield f"verify_watch.interval ({all_of['interval']}) is longer than verify_watch.bake ({all_of['bake']})"
     elif bake / interval > MOST_ROUNDS:
@@ -162,5 +163,6 @@ def _together(all_of: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _bare(value: Any) -> str:
+def bare(value: Any) -> str:
+    """Return a hint for a number without a unit; empty for anything else."""
     return ", which has no unit" if re.fullmatch(r"\d+(?:\.\d+)?", str(value).strip()) else ""

@@ -77,13 +77,15 @@ class Part:
 Side = Mapping[str, Group]
 
 
-def judge(old: Side, new: Side, against: Mapping[str, str], settings: Settings, *, final: bool) -> list[Comparison]:
+def judge(
+    old: Side, new: Side, against: Mapping[str, str], settings: Settings, *, final: bool, watches: int = 1
+) -> list[Comparison]:
     """Return the comparisons of every part. ``against`` is what each one is compared with. Before the end only what is
-    bad beyond doubt counts.
+    bad beyond doubt counts. ``watches`` is how many watches a deploy has, which share the chance of a false alarm.
     """
     parts = [name for name in new if name in against]
     count = len(parts) + sum(len(new[name].times) for name in parts)
-    z = critical(count) if final else EARLY
+    z = critical(count * watches) if final else EARLY
     found = []
     for name in parts:
         part = Part(name, old.get(name, Group()), new[name], against[name])

@@ -27,6 +27,7 @@ from ..site.journeys.words import nearest
 from ..store.base import Store
 from . import platform, sentry
 from .judge import Group
+from .question import asker
 from .rounds import Subjects
 from .state import decide, load
 from .work import Watch, refuse_too_little
@@ -52,9 +53,9 @@ class Request:
         settings = self._settings()
         if settings.sentry:
             sentry.refuse_missing(self.params["sentry"])
-        if not self.params["checks"]:
         if settings.platform:
             platform.refuse_missing(self.params["backend"])
+        if not self.params["checks"]:
             raise ConfigError("checks is empty, so nothing would be compared. Add at least one URL.")
         subjects = self._subjects(settings)
         refuse_too_little(settings, subjects)
@@ -76,12 +77,14 @@ class Request:
             previous=params["previous"] or "",
             resumed=params["resumed"],
             alone=params["alone"],
+            stage=params["stage"] or {},
+            ask=asker(params["slack"], params["allow_plain_http"], self.warn),
             timeout=params["timeout"],
             sessions=self._sessions if settings.sentry else None,
+            platform=self._counted if settings.platform else None,
         )
         found = watch.measure() if params["state"] == "before" else watch.watch()
         return {**found, "changed": False}
-            platform=self._counted if settings.platform else None,
 
     def _settings(self) -> Settings:
         try:
@@ -151,13 +154,13 @@ class Request:
         plain = {"allow_plain_http": self.params["allow_plain_http"]}
         return Sentry(given["api_token"], given["organization"], given["api_url"] or API_URL, **plain)
 
-    def _sessions(self) -> tuple[Group, Group]:
-        given, releases = self.params["sentry"], (self.params["release"], self.params["previous"] or "")
-        with closing(self._sentry()) as client:
     def _counted(self, seconds: float) -> dict[str, Group]:
         given = {**self.params["backend"], "allow_plain_http": self.params["allow_plain_http"]}
         return platform.counted(given, seconds, self.heartbeat)
 
+    def _sessions(self) -> tuple[Group, Group]:
+        given, releases = self.params["sentry"], (self.params["release"], self.params["previous"] or "")
+        with closing(self._sentry()) as client:
             return sentry.compared(client, given["projects"], given["environment"], releases)
 
 
@@ -166,4 +169,6 @@ def hidden(params: Params) -> Iterator[str]:
     urls = [one[key] for one in params["sites"] for key in ("url", "old_url")]
     for url in [*urls, *(one["url"] for one in params["checks"])]:
         yield from secrets_of_url(url)
+    if hook := params["slack"].get("webhook_url"):
+        yield hook.strip().rpartition("/")[2]
     yield from hidden_in_journeys(params)

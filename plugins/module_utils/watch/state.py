@@ -4,10 +4,11 @@
 """What a watch has seen so far, in the store: a run that was killed is continued from there, for the rest of the time.
 
 ``watch/state.json``: {schema, release, previous, phase: before|watching|holding|ended, rounds, done, extended, before,
-old, new, points, verdict}. ``before``, ``old`` and ``new`` are groups by part, as judge.Group. ``rounds`` is how many
-times everything is asked, ``done`` how often it was; the time between two runs does not count. ``points`` has a pair of
-medians in milliseconds and of failures for each round. ``watch/decision.json`` is what an operator decided about a
-watch that was inconclusive: {release, decide: continue|put_back, by, reason, at}.
+old, new, points, verdict, stage}. ``before``, ``old`` and ``new`` are groups by part, as judge.Group. ``rounds`` is how
+many times everything is asked, ``done`` how often it was; the time between two runs does not count. ``points`` has a
+pair of medians in milliseconds and of failures for each round. ``stage`` is the number of the rolling release's stage,
+0 outside of one. ``watch/decision.json`` is what an operator decided about a watch that was inconclusive: {release,
+decide: continue|put_back, by, reason, at}.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ STATE_SHAPE = {
     "new": documents.Each(GROUP),
     "points": [[(documents.count, None)]],
     "verdict": str,
+    "stage?": documents.count,
 }
 DECISION_SHAPE = {"release": str, "decide": DECISIONS.__contains__, "by": str, "reason": str, "at": documents.time}
 
@@ -65,6 +67,7 @@ class State:
     new: dict[str, Group] = field(default_factory=dict)
     points: list[list[int | None]] = field(default_factory=list)
     verdict: str = ""
+    stage: int = 0
 
 
 def load(store: Store) -> State | None:

@@ -7,14 +7,14 @@ policy says about an inconclusive verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core import progress
 from ..core.amounts import duration
 from ..core.errors import ConfigError, RunbookError, Unhealthy
-from ..core.wait import Waiter
+from ..core.wait import Waiter, nothing
 from ..release.watch_settings import Settings
 from ..site.probe import Prober, Result
 from ..store.base import Store
@@ -78,7 +78,7 @@ class Watch:
         be put back.
         """
         state = self._begun()
-        if state.phase == "ended":
+        if state.phase == "ended" or state.stage > self.number:
             return self._result(state, [], "The release was watched already, before the run was stopped.")
         self._choose_sides()
         comparisons = self._watched(state)
@@ -87,9 +87,11 @@ class Watch:
             state.rounds += self.settings.rounds(self.settings.bake)
             comparisons = self._watched(state)
         state.verdict = verdict(comparisons)
-        text = _described(self.release, comparisons, state)
+        text = _described(f"{self.release}{self._where()}", comparisons, state)
         if state.verdict == INCONCLUSIVE:
             text = f"{text}\n{self._undecided(state, text)}"
+        if state.verdict in (GOOD, CONTINUED):
+            self._stay()
         state.phase = "ended"
         self._save(state)
         found = self._result(state, comparisons, text)
@@ -99,15 +101,38 @@ class Watch:
             raise error
         return found
 
+    @property
+    def number(self) -> int:
+        """The number of the rolling release's stage, from 1; 0 outside of one."""
+        return int(self.stage.get("number") or 0)
+
+    def _where(self) -> str:
+        if not self.number:
+            return ""
+        return f" at {self.stage['share']:g} % of the visitors (stage {self.number} of {len(self.stage['shares'])})"
+
+    def _stay(self) -> None:
+        """Stay in a stage that lasts longer than the bake time. A rerun stays as long again."""
+        waiter, rest = self.waiter, float(self.stage.get("lasts") or 0.0) - self.settings.bake
+        end = waiter.clock() + rest
+        if rest > 0:
+            progress.report(f"The stage{self._where()} lasts {duration(rest)} longer")
+        while (left := end - waiter.clock()) > 0:
+            waiter.check("the end of the stage")
+            waiter.sleep(min(5.0, left))
+
     def _begun(self) -> State:
         known = load(self.store)
         same = known is not None and known.release == self.release
         if known and same and self.resumed and not self.alone:
             finished = known.phase == "ended" and known.verdict in (GOOD, CONTINUED)
-            if finished or known.phase in ("watching", "holding"):
+            if known.stage > self.number:
+                return known
+            if known.stage == self.number and (finished or known.phase in ("watching", "holding")):
                 return known
         before = known.before if known and same else {}
-        state = State(self.release, self.previous, "watching", self.settings.rounds(self.settings.bake), before=before)
+        rounds_left = self.settings.rounds(self.settings.bake)
+        state = State(self.release, self.previous, "watching", rounds_left, before=before, stage=self.number)
         if not self.alone:
             forget_decision(self.store)
             self._save(state)
@@ -163,6 +188,13 @@ class Watch:
             self.notes.append(f"Sentry could not be asked: {error}")
             return Group(), Group()
 
+    def _platform(self, seconds: float) -> dict[str, Group]:
+        try:
+            return self.platform(seconds) if self.platform else {}
+        except RunbookError as error:
+            self.notes.append(f"The backend's platform did not give its counts: {error}")
+            return {}
+
     def _undecided(self, state: State, text: str) -> str:
         """Do what the policy says about an inconclusive verdict; return it in words."""
         if self.settings.inconclusive == "continue":
@@ -176,6 +208,7 @@ class Watch:
 
     def _held(self, state: State, text: str) -> str:
         waiter, limit = self.waiter, self.settings.hold
+        self.ask(text, duration(limit))
         began, pause = waiter.clock(), min(5.0, limit / 10)
         progress.report(f"{text.splitlines()[0]} Decide with watch.yml -e decide=continue, or decide=put_back")
         while True:
@@ -188,13 +221,6 @@ class Watch:
             if waiter.clock() - began >= limit:
                 return (
                     f"Nobody decided within {duration(limit)} (verify_watch.hold), so the release is put back. To keep"
-    def _platform(self, seconds: float) -> dict[str, Group]:
-        try:
-            return self.platform(seconds) if self.platform else {}
-        except RunbookError as error:
-            self.notes.append(f"The backend's platform did not give its counts: {error}")
-            return {}
-
                     " one, run watch.yml -e decide=continue -e reason=<why> while the deploy waits."
                 )
             waiter.sleep(pause)

@@ -111,6 +111,8 @@ def _vercel(event: Event, check: bool) -> str:
         sent = f" ({upload.get('sent_files', 0):,} of {number(files, 'file')} sent)" if files else ""
         built = "began to build" if event.args.get("wait") is False else "built"
         return f"{built} {release}{sent}"
+    if state == "rolling" and event.get("share") is not None:
+        return f"{'would serve' if check else 'serves'} {release} to {event.get('share'):g} % of the visitors"
     if not event.get("changed"):
         return f"unchanged, {release}"
     if check:

@@ -145,6 +145,14 @@ class FakeVercel:
                 return reply(200, text="\n".join(map(json.dumps, self.runtime)))
             case "GET /v1/projects/rolling-release":
                 return reply(200, {"rollingRelease": self.rolling.pop(0) if self.rolling else None})
+            case "GET /v1/projects/rolling-release/config":
+                return reply(200, {"rollingRelease": None})
+            case "GET /v1/projects/rolling-release/billing":
+                return reply(200, {"availableSlots": 0, "reason": "plan_not_supported", "message": "Upgrade."})
+            case "PATCH /v1/projects/rolling-release/config":
+                return reply(200, {"rollingRelease": {}})
+            case _ if operation.startswith("POST /v1/projects/rolling-release/"):
+                return reply(200, {"rollingRelease": self.rolling[0] if self.rolling else None})
             case "GET /v1/projects/promote/aliases":
                 return reply(200, {"aliases": self.aliases, "pagination": {}})
             case "GET /v2/deployments/aliases":

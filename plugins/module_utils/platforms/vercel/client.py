@@ -20,10 +20,12 @@ from ...core.wait import Outcome, Waiter, nothing
 from . import shapes
 from .states import (
     ADVICE,
+    ROLLING,
     UNKNOWN,
     Deployment,
     Project,
     Status,
+    beside,
     describe,
     last_request,
     parse_error,
@@ -265,13 +267,16 @@ class Vercel:
                 code="no_rollback_candidate",
             )
 
+    def rolling_release(self, project: Project) -> Mapping[str, Any]:
+        """Return the rolling release that is under way or was the last; empty before the first."""
+        path = f"/v1/projects/{project['id']}/rolling-release"
+        return self.call("GET", path, shape=shapes.ROLLING_RELEASE).get("rollingRelease") or {}
+
     def status(self, project: Project, deployment_id: str, stale: int | None = None) -> Status:
         """Return whether production serves a deployment: see ``serving``."""
         if project.get("rollingRelease"):
-            release = self.call(
-                "GET", f"/v1/projects/{project['id']}/rolling-release", shape=shapes.ROLLING_RELEASE
-            ).get("rollingRelease")
-            if verdict := rolling(project, release, deployment_id):
+            release = self.rolling_release(project)
+            if verdict := rolling(project, release, deployment_id) or beside(release, deployment_id):
                 return verdict
         job, aliases = last_request(project), []
         if job.get("toDeploymentId") == deployment_id:
@@ -332,12 +337,23 @@ class Vercel:
             return None
         return stale
 
-    def wait_served(self, project: Project, deployment_id: str, stale: int | None = None) -> Project:
-        """Wait until every production domain serves a deployment; return the project at that time."""
+    def wait_served(
+        self,
+        project: Project,
+        deployment_id: str,
+        stale: int | None = None,
+        rolls: Callable[[], None] = nothing,
+    ) -> Project:
+        """Wait until every production domain serves a deployment; return the project at that time. ``rolls`` is called
+        while a rolling release serves it to some visitors.
+        """
 
         def fetch() -> tuple[Project, Status]:
             now = self.project(project["id"])
-            return now, self.status(now, deployment_id, stale)
+            status = self.status(now, deployment_id, stale)
+            if status[1].startswith(f"{ROLLING}: at"):
+                rolls()
+            return now, status
 
         try:
             return self.waiter.wait_for(

@@ -15,8 +15,9 @@ from ...core.plan import Plan
 from ...core.wait import Outcome
 from .client import Vercel
 from .git import refuse_unguarded
+from .rolling import refuse_plan
 from .stage import choose
-from .states import ROLLING, Project, brief, named, on_its_way, state_of
+from .states import BESIDE, ROLLING, Project, brief, named, on_its_way, state_of
 from .work import Cancel, Serve, Stage
 
 
@@ -24,6 +25,8 @@ def staged(params: Mapping[str, Any], client: Vercel, project: Project, before: 
     guarded = params["environment"] == "production"  # Vercel serves only production builds automatically
     if guarded:
         refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
+        if params["stages"]:
+            refuse_plan(client, project)
     turned_off = guarded and before["auto_assign_domains"]
     build = choose(client, project, params)
     found, release = build.found, build.meta["release"]
@@ -49,7 +52,8 @@ def served(params: Mapping[str, Any], client: Vercel, project: Project, before: 
     target = client.deployment(project, params["deployment"])
     verb = "rollback" if params["state"] == "rolled_back" else "promote"
     outcome, word = client.status(project, target["id"])
-    under_way = on_its_way(project) == target["id"] or (outcome is Outcome.PENDING and word.startswith(ROLLING))
+    rolls = outcome is Outcome.PENDING and word.startswith(ROLLING)
+    under_way = rolls or on_its_way(project) == target["id"]
     before["serving"] = word
     after = dict(before)
     if outcome is not Outcome.READY:
@@ -59,16 +63,19 @@ def served(params: Mapping[str, Any], client: Vercel, project: Project, before: 
         after["auto_assign_domains"] = before["auto_assign_domains"] and verb == "promote"
     if params["auto_assign_domains"] is not None:
         after["auto_assign_domains"] = params["auto_assign_domains"]
-    only_waits = under_way and before["auto_assign_domains"] == after["auto_assign_domains"]
+    completes = rolls and params["complete"] and verb == "promote"
+    only_waits = under_way and not completes and before["auto_assign_domains"] == after["auto_assign_domains"]
     work = Serve(
         project,
         params["release"] or params["ref"],
         params["wait"],
         target,
-        verb,
+        # a rollback to the deployment that is replaced is what ends a rolling release at Vercel
+        "rollback" if word.startswith(BESIDE) else verb,
         asks=outcome is not Outcome.READY and not under_way,
         assigns=before["auto_assign_domains"],
         assigns_after=after["auto_assign_domains"],
+        completes=params["complete"] and verb == "promote",
     )
     return Plan(
         before,

@@ -72,12 +72,18 @@ DOMAINS = {"domains": [{"name": str, "verified?": bool, "redirect?": str}]}
 DEPLOYMENTS = {"deployments": [LISTED]}
 MOVED = {"aliases?": [{"alias": str, "status": str}]}
 ALIASES = {"aliases": [{"alias": str}]}
+ROLLING_STAGE = {"index?": int, "targetPercentage?": float, "requireApproval?": bool}
 ROLLING_RELEASE = {
     "rollingRelease?": {
-        **{"state?": str, "queuedDeploymentId?": str, "canaryDeployment?": {"id": str}, "startedAt?": MILLISECONDS},
-        "activeStage?": {"targetPercentage?": float, "requireApproval?": bool},
+        **{"state?": str, "queuedDeploymentId?": str, "startedAt?": MILLISECONDS, "substate?": str},
+        **{"currentDeployment?": {"id": str}, "canaryDeployment?": {"id": str}},
+        **{"activeStage?": ROLLING_STAGE, "nextStage?": ROLLING_STAGE, "stages?": [{"targetPercentage": float}]},
     }
 }
+ROLLING_CONFIG = {
+    "rollingRelease?": {"stages?": [{"targetPercentage": float, "requireApproval?": bool}]},
+}
+ROLLING_BILLING = {"availableSlots": (float, str), "reason?": str, "message?": str}
 EVENTS = ([{"created?": float, "text?": str, "payload?": {"text?": str}}], EMPTY, None)
 RUNTIME = {
     "timestampInMs?": MILLISECONDS,

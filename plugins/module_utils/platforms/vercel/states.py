@@ -43,6 +43,7 @@ ADVICE = {
 }
 
 ROLLING = "in a rolling release"
+BESIDE = "served beside"
 
 LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 
@@ -167,6 +168,28 @@ def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: 
         "toDeploymentId"
     ) == deployment_id
     return (Outcome.FAILED, f"{ROLLING}: aborted") if release.get("state") == "ABORTED" and begun_since else None
+
+
+def canary(release: Mapping[str, Any]) -> str | None:
+    """Return the id of the deployment that a rolling release brings to the visitors."""
+    return (release.get("canaryDeployment") or {}).get("id")
+
+
+def share_of(release: Mapping[str, Any], deployment_id: str) -> float | None:
+    """Return the share of the visitors, in percent, that a rolling release under way serves a deployment to."""
+    if release.get("state") != "ACTIVE" or canary(release) != deployment_id:
+        return None
+    return float((release.get("activeStage") or {}).get("targetPercentage") or 0.0)
+
+
+def beside(release: Mapping[str, Any], deployment_id: str) -> Status | None:
+    """Return the status of a deployment that a rolling release is replacing; None where there is none."""
+    other = canary(release)
+    old = (release.get("currentDeployment") or {}).get("id")
+    if release.get("state") != "ACTIVE" or old != deployment_id or other == deployment_id:
+        return None
+    share = share_of(release, str(other)) or 0.0
+    return Outcome.PENDING, f"{BESIDE} {other}, which {share:g} % of the visitors get"
 
 
 def auto_assigns(project: Project) -> bool:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...core.wait import Outcome
 from .client import Vercel
+from .rolling import complete
 from .stage import Build
 from .states import Deployment, Project, auto_assigns, named, state_of
 
@@ -45,7 +47,7 @@ class Stage:
 class Serve:
     """``verb`` is promote or rollback. ``asks`` is false if Vercel already carries out the request of an earlier run.
     ``assigns`` says whether Vercel assigns production's domains automatically now, ``assigns_after`` whether it should
-    afterwards.
+    afterwards. ``completes`` ends a rolling release of the deployment, so that all visitors get it.
     """
 
     project: Project
@@ -56,6 +58,7 @@ class Serve:
     asks: bool
     assigns: Any
     assigns_after: Any
+    completes: bool = False
 
     def do(self, client: Vercel) -> dict[str, Any]:
         project, target, wanted = self.project, self.target, self.assigns_after
@@ -65,8 +68,10 @@ class Serve:
         if self.asks:
             stale = client.point(project, target["id"], self.verb, keep_off=not wanted)
             assigns = bool(wanted) and not rolls_back
+        if self.completes and not self.asks and not self.wait:
+            complete(client, project, target["id"])
         if self.wait:
-            project = client.wait_served(project, target["id"], stale)
+            project = client.wait_served(project, target["id"], stale, rolls=self._completing(client))
             assigns = auto_assigns(project)
         if assigns is not wanted:
             client.set_auto_assign(project, wanted)
@@ -75,6 +80,16 @@ class Serve:
                 "Vercel turned auto-assignment off with the rollback. Later builds are served only after a promotion."
             )
         return {"deployment": named(target, self.release)}
+
+    def _completing(self, client: Vercel) -> Callable[[], None]:
+        """Return what is done each time the deployment is seen in a rolling release: it is completed, once."""
+        left = [self.target["id"]] if self.completes else []
+
+        def rolls() -> None:
+            if left:
+                complete(client, self.project, left.pop())
+
+        return rolls
 
 
 @dataclass(frozen=True)

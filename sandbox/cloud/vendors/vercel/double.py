@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from ...server import free_port
 from ...state import Site, SiteDeployment, Storefront, identifier, now
 from ...vendor import Refusal, Vendor, json_body
 from . import git as vercel_git
+from . import rolling
 from .jobs import STAGES, UNFINISHED, VercelJobs
 from .variables import Variables
 
@@ -87,6 +88,17 @@ class Vercel(Vendor):
             self.route("POST", "/v1/projects/{project}/rollback/{id}", "rollback", self.rollback),
             self.route("POST", "/v9/projects/{project}/rollback/{id}", "rollback", self.rollback),
             self.route("GET", "/v1/projects/{project}/rolling-release", "rolling_release", self.rolling_release),
+            self.route(
+                "GET", "/v1/projects/{project}/rolling-release/billing", "rolling_billing", self.rolling_billing
+            ),
+            self.route("GET", "/v1/projects/{project}/rolling-release/config", "rolling_config", self.rolling_config),
+            self.route(
+                "PATCH", "/v1/projects/{project}/rolling-release/config", "configure_rolling", self.configure_rolling
+            ),
+            *(
+                self.route("POST", f"/v1/projects/{{project}}/rolling-release/{verb}", f"{name}_rolling", self.roll)
+                for verb, name in (("start", "start"), ("approve-stage", "approve"), ("complete", "complete"))
+            ),
             self.route("GET", "/v9/projects/{project}", "project", self.project),
             self.route("PATCH", "/v9/projects/{project}", "update_project", self.update_project),
             self.route("GET", "/v9/projects/{project}/domains", "domains", self.domains),
@@ -414,7 +426,9 @@ class Vercel(Vendor):
             raise self.refusal(
                 422, "unprocessable_entity", "The deployment has not served production: it cannot be rolled back to"
             )
-        self._refuse_current(front.site, deployment)
+        if not rolling.is_active(front.site):
+            self._refuse_current(front.site, deployment)
+        rolling.abort(front.site)
         self._request(front, deployment, "rollback")
         front.site.auto_assign = False
         front.site.rollback_target = {
@@ -439,6 +453,45 @@ class Vercel(Vendor):
 
     async def rolling_release(self, request: Request) -> Response:
         return JSONResponse({"rollingRelease": self._front(request, request.path_params["project"]).site.rolling})
+
+    async def rolling_billing(self, request: Request) -> Response:
+        self._front(request, request.path_params["project"])
+        if effect.get() == "no_plan":
+            answer = {"availableSlots": 0, "reason": "plan_not_supported", "message": "Upgrade to Pro."}
+        else:
+            answer = {"availableSlots": "unlimited", "reason": "unlimited_slots", "message": "Unlimited."}
+        return JSONResponse(answer)
+
+    async def rolling_config(self, request: Request) -> Response:
+        site = self._front(request, request.path_params["project"]).site
+        return JSONResponse({"rollingRelease": site.rolling_config})
+
+    async def configure_rolling(self, request: Request) -> Response:
+        site, body = self._front(request, request.path_params["project"]).site, await json_body(request, self)
+        self._rolled(rolling.configure, site, body)
+        return JSONResponse({"rollingRelease": site.rolling_config})
+
+    async def roll(self, request: Request) -> Response:
+        """Start a rolling release, approve its next stage, or complete it."""
+        site, body = self._front(request, request.path_params["project"]).site, await json_body(request, self)
+        deployment = site.deployments.get(str(body.get("canaryDeploymentId")))
+        if deployment is None:
+            raise self.refusal(404, "not_found", "The deployment could not be found")
+        verb = request.url.path.rpartition("/")[2]
+        if verb == "start":
+            self._rolled(rolling.start, site, deployment)
+        elif verb == "complete":
+            self._rolled(rolling.complete, site, deployment.id)
+        else:
+            self._rolled(rolling.approve, site, deployment.id, body.get("nextStageIndex"))
+        return JSONResponse({"rollingRelease": site.rolling})
+
+    def _rolled(self, change: Callable[..., None], *arguments: Any) -> None:
+        try:
+            change(*arguments)
+        except rolling.Rejected as problem:
+            raise self.refusal(problem.status, problem.code, str(problem)) from None
+        self.context.save()
 
     async def promote_aliases(self, request: Request) -> Response:
         results = self._front(request, request.path_params["project"]).site.alias_results
@@ -668,7 +721,7 @@ class Vercel(Vendor):
                 "lastRollbackTarget": site.rollback_target,
                 **site.settings,
             },
-            **({"rollingRelease": {"target": "production", "stages": STAGES}} if site.rolling else {}),
+            **({"rollingRelease": _rolling_config(site)} if site.rolling or site.rolling_config else {}),
             **vercel_git.link(site),
             **({"customEnvironments": site.environments} if site.environments else {}),
         }
@@ -689,6 +742,10 @@ class Vercel(Vendor):
             },
             **self._common(live),
         }
+
+
+def _rolling_config(site: Site) -> dict[str, Any]:
+    return site.rolling_config or {"target": "production", "stages": STAGES}
 
 
 def _is_candidate(site: Site, deployment: SiteDeployment) -> bool:

@@ -20,7 +20,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...context import Context
 from ...proxy import forward
 from ...state import Site, SiteDeployment, now
+from . import rolling
 from .servers import Servers
+
+STICKY = "_vercel_rolling"
 
 
 class Hosts:
@@ -30,6 +33,7 @@ class Hosts:
         self.context, self.servers = context, Servers(context)
         # deployment → its last requests, as the runtime log shows them
         self.served: dict[str, deque[dict[str, Any]]] = {}
+        self.visitors = 0  # of rolling releases, without those that came back
 
     def deployment(self, deployment: SiteDeployment) -> ASGIApp:
         """Serve one deployment, at its own URL."""
@@ -45,10 +49,24 @@ class Hosts:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
             host = request.headers.get("host", "")
-            alias = site.aliases.get(host if host in site.domains else site.domains[0])
-            await (await self._show(site.deployments.get(alias or ""), request))(scope, receive, send)
+            alias = self._rolling(site, request) or site.aliases.get(host if host in site.domains else site.domains[0])
+            page = await self._show(site.deployments.get(alias or ""), request)
+            if rolling.is_active(site) and alias:
+                page.set_cookie(STICKY, alias, path="/")
+            await page(scope, receive, send)
 
         return app
+
+    def _rolling(self, site: Site, request: Request) -> str | None:
+        """Return the deployment that a visitor of a rolling release gets: the one that the cookie of an earlier answer
+        names, or one by the share of the stage.
+        """
+        if not rolling.is_active(site):
+            return None
+        if (known := request.cookies.get(STICKY)) in rolling.served(site):
+            return known
+        self.visitors += 1
+        return rolling.chosen(site, self.visitors - 1)
 
     async def stop(self, deployments: Iterable[str]) -> None:
         """Stop the processes of deployments that Next.js serves."""

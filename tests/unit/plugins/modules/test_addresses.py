@@ -42,7 +42,7 @@ WRITTEN = "hunter2-p%40ss%2Fword"
 TREATMENTS = {
     "api_url": "api",
     **dict.fromkeys(("store_endpoint_url", "source.store_endpoint_url"), "store"),
-    "webhook_url": "webhook",
+    **dict.fromkeys(("webhook_url", "slack.webhook_url"), "webhook"),
     **dict.fromkeys(
         ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
     ),
@@ -63,7 +63,9 @@ TREATMENTS = {
     ),
     **dict.fromkeys(("frontend.url", "backend.url", "lighthouse_audit:url"), "probe"),
     # a page reports the others when one system's address is wrong
-    **dict.fromkeys(("frontend.api_url", "backend.api_url", "edge.api_url", "sentry.api_url"), "api of a page"),
+    **dict.fromkeys(
+        ("frontend.api_url", "backend.api_url", "edge.api_url", "sentry.api_url", "slack.api_url"), "api of a page"
+    ),
     **dict.fromkeys(
         (
             "operations_project:frontend_api_url",

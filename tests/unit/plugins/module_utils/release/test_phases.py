@@ -31,6 +31,18 @@ DATABASE = ["database.backup", "database.prove", "database.rehearse", "database.
             {"surfaces": ["frontend"], "watched": True},
             ["verify.baseline", *FRONTEND, "verify.public", "verify.watch", "release.record"],
         ),
+        (
+            {"surfaces": ["frontend"], "watched": True, "stages": 2},
+            [
+                *("verify.baseline", "frontend.stage", "verify.staged"),
+                *("frontend.roll", "verify.rolling", "frontend.roll", "verify.rolling"),
+                *("frontend.promote", *END),
+            ],
+        ),
+        (
+            {"surfaces": ["backend"], "watched": True, "stages": 2},
+            ["verify.baseline", *BACKEND, END[0], "verify.watch", END[1]],
+        ),
         ({"surfaces": ["frontend", "edge"]}, [*FRONTEND, "edge.purge", *END]),
         ({"surfaces": ["frontend"], "builds_first": True}, ["frontend.begin", *FRONTEND, *END]),
         ({"surfaces": ["backend"], "builds_first": True}, [*BACKEND, *END]),
@@ -56,9 +68,10 @@ def test_a_deploy_takes_the_phases_of_what_it_moves(deploy: dict[str, Any], expe
 
 
 def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
-    assert of_deploy(
-        Deploy(surfaces=ALL, maintenance=True, builds_first=True, edge=True, due=["staged", "after"], watched=True)
-    ) == list(ORDER)
+    whole = {"surfaces": ALL, "maintenance": True, "builds_first": True, "edge": True, "due": ["staged", "after"]}
+    at_once, rolled = (of_deploy(Deploy(**whole, watched=True, stages=stages)) for stages in (0, 1))
+    assert at_once == [phase for phase in ORDER if phase not in ("frontend.roll", "verify.rolling")]
+    assert rolled == [phase for phase in ORDER if phase != "verify.watch"]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,75 @@ def test_a_release_like_the_old_one_is_good(world: World) -> None:
     assert world.clock.now - 1000 >= 2 * 590
 
 
+def counts(new_failed: int) -> Callable[[float], dict[str, Group]]:
+    """What a platform counted: 3 of 300 answers failed before the deploy, and ``new_failed`` after it."""
+    failed = iter([3, new_failed])
+    return lambda seconds: {"Railway api": Group(asked=300, failed=next(failed), why="503")}
+
+
+@pytest.mark.parametrize(("failed", "verdict"), [(4, "good"), (60, "bad")])
+def test_the_answers_that_the_platform_counted_are_compared_with_the_time_before(
+    world: World, failed: int, verdict: str
+) -> None:
+    platform = counts(failed)
+    measured(world, platform=platform)
+    try:
+        rows = world.watch(platform=platform).watch()["comparisons"]
+    except Unhealthy as bad:
+        rows = bad.result["comparisons"]
+    (row,) = [row for row in rows if row["what"] == "Railway api"]
+    assert (row["against"], row["old"], row["new"]) == ("with the time before", "3 of 300", f"{failed} of 300")
+    assert row["verdict"] == verdict
+
+
+def test_a_platform_that_does_not_answer_is_named_and_fails_nothing(world: World) -> None:
+    def down(seconds: float) -> dict[str, Group]:
+        raise Unreachable("Railway did not answer")
+
+    found = measured(world, platform=down).watch(platform=down).watch()
+    assert found["verdict"] == "good"
+    assert "The backend's platform did not give its counts: Railway did not answer" in found["summary"]
+
+
+STAGES = [{"number": number, "share": share, "lasts": 0, "shares": [10, 50]} for number, share in ((1, 10), (2, 50))]
+
+
+def test_each_stage_of_a_rolling_release_is_watched_beside_the_old_one_and_says_so(world: World) -> None:
+    first = measured(world).watch(stage=STAGES[0]).watch()
+    assert "The watch of v2 at 10 % of the visitors (stage 1 of 2) is good" in first["summary"]
+    assert {row["what"]: row["against"] for row in first["comparisons"]}["frontend"] == "at the same time"
+    second = world.watch(stage=STAGES[1]).watch()
+    assert "at 50 % of the visitors (stage 2 of 2) is good" in second["summary"]
+    assert {row["against"] for row in second["comparisons"]} == {"at the same time", "with the time before"}
+    state = states.load(world.store)
+    assert (state.stage, state.phase, state.done) == (2, "ended", 60)
+
+
+def test_a_rerun_continues_in_the_stage_of_the_run_that_was_killed(world: World) -> None:
+    measured(world).watch(stage=STAGES[0]).watch()
+
+    def killed_after_ten() -> None:
+        known = states.load(world.store)
+        if known.stage == 2 and known.done >= 10:
+            raise LeaseLost("gone")
+
+    with pytest.raises(LeaseLost):
+        world.watch(stage=STAGES[1], heartbeat=killed_after_ten).watch()
+    done = states.load(world.store).done
+    assert "watched already" in world.watch(stage=STAGES[0], resumed=True).watch()["summary"]
+    assert states.load(world.store).done == done
+    asked = world.asked["new.test"]
+    assert world.watch(stage=STAGES[1], resumed=True).watch()["rounds"] == 60
+    assert world.asked["new.test"] - asked == 60 - done
+
+
+def test_a_stage_that_lasts_longer_than_the_bake_time_is_stayed_in(world: World) -> None:
+    measured(world)
+    began = world.clock.now
+    world.watch(stage={**STAGES[0], "lasts": 1800}).watch()
+    assert 1790 <= world.clock.now - began <= 1850
+
+
 def test_a_release_with_more_errors_is_bad_long_before_the_end(world: World) -> None:
     measured(world).answers = failing("new.test", 2)
     with pytest.raises(
