@@ -41,7 +41,7 @@ def problems(policy: Mapping[str, Any]) -> Iterator[str]:
     if "hours" in given and not given.get("zone"):
         yield "rollback_on_alert.zone is missing, which hours needs: set a time zone, such as Europe/Berlin"
     if given.get("zone") and _zone(given["zone"]) is None:
-        yield f"rollback_on_alert.zone is {given['zone']!r}, which is no time zone. Write one such as Europe/Berlin"
+        yield f"rollback_on_alert.zone is {given['zone']!r}, which is not a time zone. Write one such as Europe/Berlin"
 
 
 def refusal(policy: Mapping[str, Any], records: Sequence[Record], now: datetime) -> str:

@@ -37,7 +37,7 @@ def step_line(step: Mapping[str, Any]) -> str:
 
 
 def buttons(links: Sequence[Mapping[str, str]]) -> list[Block]:
-    """Return a row of buttons that open addresses; none for what is no address, which Slack would refuse."""
+    """Return a row of buttons that open addresses; none for anything else, which Slack would refuse."""
     found = [
         {
             "type": "button",

@@ -61,8 +61,8 @@ def test_hours_may_pass_midnight_and_an_older_rollback_is_over() -> None:
         ({"younger": "2 h", "hours": "8-20", "zone": "UTC"}, "hours is '8-20'. Write it as 08:00-20:00"),
         ({"younger": "2 h", "hours": "08:00-25:00", "zone": "UTC"}, "hours is '08:00-25:00'"),
         ({"younger": "2 h", "hours": "08:00-20:00"}, "zone is missing"),
-        ({"younger": "2 h", "zone": "Mars/Base"}, "is no time zone"),
-        ({"younger": "2 h", "zone": "../etc"}, "is no time zone"),
+        ({"younger": "2 h", "zone": "Mars/Base"}, "is not a time zone"),
+        ({"younger": "2 h", "zone": "../etc"}, "is not a time zone"),
     ],
 )
 def test_a_policy_that_cannot_be_right_is_refused(policy: dict[str, Any], text: str) -> None:

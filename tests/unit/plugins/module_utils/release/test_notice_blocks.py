@@ -24,7 +24,7 @@ def test_the_progress_has_each_step_and_the_one_that_runs() -> None:
     assert progress([]) == ""
 
 
-def test_a_button_is_a_link_and_what_is_no_address_has_none() -> None:
+def test_a_button_is_a_link_to_an_address() -> None:
     (row,) = buttons([{"name": "Report", "url": "https://r.example"}, {"name": "Log", "url": "javascript:x"}])
     assert [(one["type"], one["url"]) for one in row["elements"]] == [("button", "https://r.example")]
     assert buttons([{"name": "Log", "url": ""}]) == []
