@@ -46,10 +46,11 @@ def regions(shop: Shop, unit: str) -> dict[str, int]:
 
 
 def environment_of(shop: Shop, unit: str) -> dict[str, str]:
-    """The environment of a unit's process."""
+    """The environment of a unit's newest process: one before it may still finish its requests."""
     processes = shop.sandbox.cloud("GET", "/processes")
-    pid = next(one["pid"] for one in processes if one["name"].startswith(f"{shop.name}-{unit}"))
-    return dict(pair.partition("=")[::2] for pair in Path(f"/proc/{pid}/environ").read_text().split("\0"))
+    mine = [one for one in processes if one["name"].startswith(f"{shop.name}-{unit}")]
+    newest = max(mine, key=lambda one: one["started"])["pid"]
+    return dict(pair.partition("=")[::2] for pair in Path(f"/proc/{newest}/environ").read_text().split("\0"))
 
 
 def types_at_vercel(shop: Shop) -> dict[str, str]:

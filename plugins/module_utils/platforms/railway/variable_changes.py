@@ -131,7 +131,8 @@ def to_deploy(client: Railway, names: Iterable[str], changed: bool) -> tuple[Dep
     ):
         if not pins.differing(coming):
             return None, coming
-    return (serving, None) if changed or pins.contradicted(serving) else (None, None)
+    again = changed or pins.contradicted(serving) or pins.missing(serving)
+    return (serving, None) if again else (None, None)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,12 @@ class Pins:
         there = self._of(deployment) or {}
         return [name for name in self.names if self._contradicts(name, there)]
 
+    def missing(self, deployment: Deployment) -> list[str]:
+        """Return the names that have a value today and none in ``deployment``: they were set after it was created."""
+        there = self._of(deployment)
+        known = [name for name in self.names if there and name not in there]
+        return [name for name in known if name in self._today and REFERENCE not in self._today[name]]
+
     def require(self, made: Deployment) -> None:
         """Check the new deployment ``made``. When a value differs from today's, cancel it and raise ApiError."""
         there = self._of(made) if self.names else {}

@@ -92,12 +92,14 @@ def test_the_live_image_is_deployed_once_with_all_changes(railway):
     assert (again["changed"], again["deployment"]) == (False, None)
 
 
-def test_a_run_that_was_killed_before_its_deployment_is_continued(railway):
-    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL}}
+@pytest.mark.parametrize("changed", [{"DATABASE_URL": NEW_URL}, {"NEW_FLAG": "on"}])
+def test_a_run_that_was_killed_before_its_deployment_is_continued(railway, changed):
+    wanted: dict[str, Any] = {"variables": changed}
     change(**wanted)
     assert change(check=True, deploy=True, **wanted)["changed"]
     result = change(deploy=True, **wanted)
     assert (result["changed"], result["updated"], result["deployment"]["id"]) == (True, [], "deployment-2")
+    assert not change(deploy=True, **wanted)["changed"]
 
 
 def test_a_deployment_in_progress_with_the_new_values_is_awaited(railway):
