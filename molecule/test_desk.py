@@ -122,7 +122,6 @@ def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Sh
         ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
         ("diagnose.yml", {"unit": "apii"}, "did you mean api?"),
         ("maintenance.yml", {"maintenance_state": "on", "maintenance_minutes": 0}, "maintenance_minutes is 0."),
-        ("status.yml", {"output_path": "/dev/null/status.json"}, "(/dev/null/status.json)"),
     ],
 )
 def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], words: str) -> None:
@@ -131,6 +130,13 @@ def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], 
     assert played.rc == 2
     assert words in played.text
     assert live.writes() == []
+
+
+def test_a_document_that_cannot_be_written_fails_the_run_and_is_named(live: Shop) -> None:
+    played = live.play("status.yml", output_path="/dev/null/status.json")
+    assert played.rc == 2
+    assert "(/dev/null/status.json)" in played.text
+    assert "lease free" in played.text, "the page itself is shown"
 
 
 def test_bad_input_is_json_as_well(live: Shop) -> None:
