@@ -48,7 +48,7 @@ def regions(shop: Shop, unit: str) -> dict[str, int]:
 def environment_of(shop: Shop, unit: str) -> dict[str, str]:
     """The environment of a unit's newest process: one before it may still finish its requests."""
     processes = shop.sandbox.cloud("GET", "/processes")
-    mine = [one for one in processes if one["name"].startswith(f"{shop.name}-{unit}")]
+    mine = [one for one in processes if one["name"].startswith(f"{shop.name}-") and f"-{unit}" in one["name"]]
     newest = max(mine, key=lambda one: one["started"])["pid"]
     return dict(pair.partition("=")[::2] for pair in Path(f"/proc/{newest}/environ").read_text().split("\0"))
 
