@@ -166,6 +166,9 @@ def test_the_disk_of_the_database_is_full(live: Shop) -> None:
         found = first(live)
     assert (found["section"], "could not extend file" in found["evidence"]) == ("T3", True), found
     back_to(live.sandbox, "released")
+    for log in (Path(live.sandbox.state["root"]) / "cloud/units").glob("*.log"):
+        os.truncate(log, 0)  # else what follows finds the disk full, too
+    assert "database_full" not in {one["id"] for one in desk.diagnosis(live)}
 
 
 def _fails(shop: Shop) -> bool:
