@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from molecule.conftest import RAILWAY_READS, Running, Shop, back_to
-from molecule.soak.plays import NEW, OLD, PLAYS, Play, Rerun, scratch_databases, unfinished_uploads
+from molecule.soak.plays import (
+    NEW,
+    OLD,
+    PLAYS,
+    Play,
+    Rerun,
+    drop_scratch_databases,
+    scratch_databases,
+    unfinished_uploads,
+)
 from molecule.soak.points import Point, points_of
 from sandbox.customer import Buyers
 from sandbox.process import wait_until
@@ -42,6 +51,7 @@ def _writes(request: dict[str, Any]) -> bool:
 def prepare(shop: Shop, play: Play) -> None:
     """Put the shop back to what the playbook starts from."""
     back_to(shop.sandbox, play.base)
+    drop_scratch_databases(shop)
     play.before(shop)
     shop.forget_requests()
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,13 +74,25 @@ PLAYS = {
 
 def scratch_databases(shop: Shop) -> list[str]:
     """The databases that a run makes for itself and must not leave."""
-    connection = psycopg2.connect(shop.sandbox.state["postgres"]["url"])
-    try:
+    with admin(shop) as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^{shop.name}@(scratch|incoming)-"])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def drop_scratch_databases(shop: Shop) -> None:
+    """Drop what an earlier test has left on purpose."""
+    with admin(shop) as cursor:
+        for name in scratch_databases(shop):
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def admin(shop: Shop) -> Iterator[Any]:
+    """A session of the server's administrator."""
+    with closing(psycopg2.connect(shop.sandbox.state["postgres"]["url"])) as connection:
+        connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^{shop.name}@(scratch|incoming)-"])
-            return [name for (name,) in cursor.fetchall()]
-    finally:
-        connection.close()
+            yield cursor
 
 
 def unfinished_uploads(shop: Shop) -> list[str]:
