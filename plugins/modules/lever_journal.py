@@ -167,10 +167,8 @@ def plan(params: dict[str, Any], store: Store) -> Plan:
     if params["state"] == "present":
         wanted = levers.continued(current, params, now=iso(time.time()), by=this_process())
     shown = [{name: one[name] for name in SHOWN if name in one} for one in (current, wanted)]
-    changed = wanted != current
-    return Plan(
-        shown[0], shown[1], (params["kind"], wanted, etag), {"journal": wanted, "was": current, "changed": changed}
-    )
+    todo, result = (params["kind"], wanted, etag), {"journal": wanted, "was": current}
+    return Plan(shown[0], shown[1], todo, result, unshown=wanted != current)
 
 
 def apply(plan: Plan, store: Store) -> None:

@@ -16,7 +16,7 @@ class Plan:
     ``before`` and ``after`` are what the diff shows: whitelisted fields, never a secret; dictionaries, or text where a
     diff of lines reads better. ``result`` is returned in check mode as it stands. Otherwise what ``apply`` returns
     updates it. ``todo`` is for ``apply`` alone: a typed plan, or a function that does all of it. ``skipped`` says why
-    there is nothing to check yet.
+    there is nothing to check yet. ``unshown`` is set where something changes that the diff does not show.
     """
 
     before: Any
@@ -24,10 +24,11 @@ class Plan:
     todo: Any = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     skipped: str | None = None
+    unshown: bool = False
 
     @property
     def changed(self) -> bool:
-        return self.before != self.after
+        return self.unshown or self.before != self.after
 
 
 def carry_out(plan: Plan, _client: Any) -> Any:

@@ -38,6 +38,8 @@ def test_a_rerun_keeps_the_state_before_the_first_run(journal, tmp_path: Path) -
     assert journal("read")["journal"] == again["journal"]
     assert journal("read", kind="restart")["journal"] == {}
     assert json.loads((tmp_path / "levers" / "scale.json").read_text()) == again["journal"]
+    assert journal("present", before=THREE, after=FOUR, data={"step": "two"})["changed"]
+    assert journal("read")["journal"]["data"] == {"step": "two"}
     assert journal("absent")["changed"]
     assert not journal("absent")["changed"]
 
