@@ -18,7 +18,7 @@ import requests
 
 from molecule import desk
 from molecule.conftest import Played, Running, Shop, development
-from molecule.test_levers import environment_of
+from molecule.test_levers import environment_of, killed_at
 from molecule.test_schema import incompatible_migration
 from sandbox import customer
 from sandbox.process import wait_until
@@ -217,8 +217,13 @@ def pull_the_levers(shop: RenderShop) -> None:
     shop.forget_requests()
     assert shop.play("restart.yml", unit="worker").rc == 0
     assert [one["operation"] for one in shop.writes()] == ["restart"]
-    changed = shop.play("variables.yml", unit="api", variable_values={"NEW_FLAG": "of-render"})
+    given: dict[str, Any] = {"unit": "api", "variable_values": {"NEW_FLAG": "of-render"}}
+    assert shop.play("variables.yml", at=killed_at("Verify the health of the API"), **given).rc != 0
+    shop.age_the_lease()
+    shop.forget_requests()
+    changed = shop.play("variables.yml", **given)
     assert changed.rc == 0, changed.stdout
+    assert [one["operation"] for one in shop.writes()] == ["create"], "Render does not show that it was redeployed"
     assert environment_of(shop, "api")["NEW_FLAG"] == "of-render"
     both = development(shop.folder / "both", NAME, "shop")
     compared = Shop.begin(shop, "variables.yml", f"--limit {NAME}", both, compare_with="shop").end()

@@ -168,8 +168,8 @@ from ..module_utils.release.lease import guard
 from ..module_utils.release.rotation import rotation, rotation_options
 
 NOT_DEPLOYED = (  # Render does not report the variables of a deploy
-    "Some variables may already be set, and the next run will not deploy because of them. "
-    "Rerun the task without deploy, then run storefront.runbook.render_service with state=redeployed."
+    "Some variables may already be set, and this task will not deploy them when it runs again. "
+    "variables.yml and secrets.yml do. Otherwise run storefront.runbook.render_service with state=redeployed then."
 )
 
 

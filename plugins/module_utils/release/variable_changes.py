@@ -128,12 +128,14 @@ def planned(
     left: Mapping[str, Any],
     unset: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return {problems, before, after, names, lines, moves} of a change, from what the modules say in check mode.
-    ``infos`` has today's digests by unit, ``left`` is the journal of a run that did not end: what it has set
+    """Return {problems, before, after, names, lines, moves, again} of a change, from what the modules say in check
+    mode. ``infos`` has today's digests by unit, ``left`` is the journal of a run that did not end: what it has set
     already belongs to this change. ``unset`` are the names to remove; one that is not there may be a typing error.
+    ``again`` are the units that the earlier run may have left without their redeploy.
     """
-    problems, lines = [], []
     names = dict((left.get("data") or {}).get("names") or {})
+    again = sorted(names)
+    problems, lines = _left_out(again, [one["backend_unit"]["name"] for one in results]), []
     before: Digests = {}
     after: Digests = {}
     for one in results:
@@ -160,7 +162,18 @@ def planned(
         "names": names,
         "lines": lines or ["Every variable has its value already."],
         "moves": bool(left) or any(one.get("changed") for one in results),
+        "again": again,
     }
+
+
+def _left_out(earlier: Sequence[str], units: Sequence[str]) -> list[str]:
+    """Return that an earlier run has not finished in units that this run does not change."""
+    if not (others := [unit for unit in earlier if unit not in units]):
+        return []
+    return [
+        f"An earlier run has not finished in {', '.join(others)}. Run that one again first, then this one. Where that"
+        " unit is gone for good, remove levers/variables.json from the store"
+    ]
 
 
 def digests_of(result: Mapping[str, Any]) -> Digests:

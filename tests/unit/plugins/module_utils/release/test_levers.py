@@ -194,6 +194,9 @@ def test_a_change_is_shown_by_digests_and_a_rerun_reports_what_the_first_has_set
     assert planned["before"] == {"api A": "not set", "api B": "digest bbbbbbbb", "api C": "set, not shown"}
     assert planned["after"] == {"api A": "digest aaaaaaaa", "api B": "digest cccccccc", "api C": "not set"}
     assert planned["names"] == {"api": ["A", "B", "C", "FIRST"]}
+    assert (planned["problems"], planned["again"]) == ([], ["api"])
+    other = variable_changes.planned([{**api, "backend_unit": UNITS[1]}], infos, left)
+    assert other["problems"][0].startswith("An earlier run has not finished in api. Run that one again first")
     said = variable_changes.message({"api": ["A", "C"], "frontend": ["A"]}, ["C"], True)
     assert said.startswith("api: set A and removed C (redeployed once); frontend: set A (the next build")
 
