@@ -64,7 +64,7 @@ def rotation(
         "variable": name,
         "set": name in present or name in hidden,
         "hidden": name in hidden,
-        "user": _user(now),
+        "user": user_of(now),
         "previous": previous in present or previous in hidden,
     }
     if rotate["state"] == "restored" and previous in present:
@@ -78,11 +78,11 @@ def rotation(
     return Rotation({name: wanted, **kept}, [], report)
 
 
-def _user(url: str | None) -> str | None:
+def user_of(url: str | None) -> str | None:
     """Return the user in a URL; None for any other value."""
     try:
         parts = urlsplit(url or "")
-        return unquote(parts.username or "") if parts.scheme in SCHEMES and parts.hostname else None
+        return unquote(parts.username or "") if parts.scheme in SCHEMES and parts.netloc else None
     except ValueError:
         return None
 
@@ -95,7 +95,7 @@ def _with_login(name: str, url: str | None, user: str, password: str, hidden: bo
             " as a variable that can be read, or change it by hand with variables.yml.",
             code="hidden_variable",
         )
-    if _user(url) is None:
+    if user_of(url) is None:
         raise ConfigError(
             f"{name} is {'not set' if url is None else 'no URL of PostgreSQL or Redis'}, so it has no user and password"
             " to replace. Correct the variable that the secret names.",

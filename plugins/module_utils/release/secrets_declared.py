@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .rotation import SHORTEST
+from .rotation import SHORTEST, user_of
 from .spelling import suggestion
 from .variable_changes import FRONTEND, NAME
 
 KINDS = ("random", "postgres_role", "redis_user")
 LOGINS = {"postgres_role": "roles", "redis_user": "users"}  # the key that names the two
 ADDRESSES = {"postgres_role": "secrets_database_url", "redis_user": "secrets_redis_url"}
+# What the runbook itself logs in with. It has these URLs from the inventory, which no rotation changes.
+OWN = {
+    "postgres_role": ("database_url", "database_direct_url", "secrets_database_url"),
+    "redis_user": ("redis_url", "secrets_redis_url"),
+}
 STEPS = ("rotate", "end", "undo")
 KEYS = ("name", "kind", "variable", "previous", "units", "roles", "users", "length")
 BEFORE = "_BEFORE_ROTATION"  # the variable of the old value where the app reads none
@@ -120,7 +125,14 @@ def _of_kind(where: str, kind: str, one: Mapping[str, Any], asked: Mapping[str, 
             yield f"{where}.{needed} must be two different names that log in in turn, such as [shop_a, shop_b]"
         if one.get("previous"):
             yield f"{where}.previous is for the kind random only: here both logins are valid meanwhile. Remove it"
-        if not asked[ADDRESSES[kind]]:
+        for option in OWN[kind]:
+            user = user_of(asked["addresses"].get(option))
+            if user and user in [str(name) for name in pair or []]:
+                yield (
+                    f"{option} logs in as {user}, one of {where}.{needed}, whose login ends in a rotation, and the"
+                    f" inventory would keep the old one. Give {option} a user of its own"
+                )
+        if not asked["addresses"].get(ADDRESSES[kind]):
             yield f"{ADDRESSES[kind]} is missing: the address of a user that may change {needed} (docs/secrets.md)"
     length = one.get("length", USUAL)
     if not isinstance(length, int) or isinstance(length, bool) or not SHORTEST <= length <= LONGEST:

@@ -14,6 +14,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.wait impor
 from ansible_collections.storefront.runbook.plugins.module_utils.release import secret_rotation, secrets_declared
 from ansible_collections.storefront.runbook.plugins.module_utils.release.rotation import ended, refuse_short, rotation
 
+ADMIN_URL = "postgresql://rotator:p@db.internal:5432/shop"
 UNITS = [{"name": "api"}, {"name": "worker"}]
 DATABASE: dict[str, Any] = {
     "name": "db",
@@ -30,8 +31,7 @@ def wanted(*secrets: Any, **asked: Any) -> dict[str, Any]:
         "secrets": list(secrets),
         "secret_name": "",
         "secret_step": "",
-        "secrets_database_url": True,
-        "secrets_redis_url": True,
+        "addresses": {"secrets_database_url": ADMIN_URL, "secrets_redis_url": "redis://rotator:p@redis:6379/0"},
         "root_directory": "apps/backend",
         "has_frontend": True,
     }
@@ -62,7 +62,7 @@ def test_a_secret_is_chosen_with_its_units() -> None:
         ([{**DATABASE, "roles": "a"}], {}, "secrets.db.roles must be two different names"),
         ([{**DATABASE, "users": ["a", "b"]}], {}, "secrets.db.users is not for the kind postgres_role"),
         ([{**DATABASE, "previous": "OLD"}], {}, "secrets.db.previous is for the kind random only"),
-        ([DATABASE], {"secrets_database_url": False}, "secrets_database_url is missing"),
+        ([DATABASE], {"addresses": {}}, "secrets_database_url is missing"),
         ([{**JWT, "length": 8}], {}, "secrets.jwt.length is 8: choose 32 to 86"),
         ([{**JWT, "length": "many"}], {}, "secrets.jwt.length is many"),
         ([{**JWT, "variable": "A B"}], {}, "secrets.jwt.variable is 'A B'"),
@@ -78,6 +78,32 @@ def test_a_wrong_declaration_is_refused(secrets: list[Any], asked: dict[str, Any
     found = wanted(*secrets, **asked)
     assert any(said in problem for problem in found["problems"]), found["problems"]
     assert found["secret"] == {}
+
+
+CACHE = {**DATABASE, "name": "cache", "kind": "redis_user", "roles": None, "users": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("secret", "option", "url"),
+    [
+        (DATABASE, "database_url", "postgresql://a:p@db:5432/shop"),
+        (DATABASE, "database_direct_url", "postgres://%62@/shop?host=/run/postgresql"),
+        (DATABASE, "secrets_database_url", "postgresql://b@one:1,two:2/shop"),
+        (CACHE, "redis_url", "rediss://a:p@redis/0"),
+        (CACHE, "secrets_redis_url", "redis://b:p@redis"),
+    ],
+)
+def test_an_address_of_the_inventory_with_one_of_the_logins_is_refused(
+    secret: dict[str, Any], option: str, url: str
+) -> None:
+    usual = {"secrets_database_url": ADMIN_URL, "secrets_redis_url": "redis://rotator:p@redis", "redis_url": "redis://r"}
+    found = wanted(secret, **{"addresses": {**usual, option: url}})["problems"]
+    assert len(found) == 1
+    assert found[0].startswith(f"{option} logs in as ")
+    assert f"Give {option} a user of its own" in found[0]
+    assert ":p@" not in found[0]
+    others = {**usual, "database_url": ADMIN_URL, "redis_url": "redis://:p@redis"}
+    assert wanted(secret, **{"addresses": others})["problems"] == []
 
 
 def seen(unit: str = "api", **report: Any) -> dict[str, Any]:
