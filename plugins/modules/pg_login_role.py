@@ -43,7 +43,7 @@ options:
     description:
       - V(enabled) lets O(role) log in with O(password). The module logs in with it.
       - V(disabled) ends the login of O(role), once it has no session and O(peer) has one. So a consumer that still uses
-        the old login stops it.
+        the old login stops it. See O(peer_in_use).
     type: str
     choices: [enabled, disabled]
     required: true
@@ -52,6 +52,12 @@ options:
       - New password, at least 32 characters. Required with O(state=enabled). The server and its log get its hash
         only (SCRAM).
     type: str
+  peer_in_use:
+    description:
+      - Whether O(state=disabled) needs a session of O(peer). Set it to V(false) to end a new login again, where the old
+        one has stayed valid.
+    type: bool
+    default: true
   wait_timeout:
     description:
       - Seconds to wait until the sessions are as O(state=disabled) needs them.
@@ -82,6 +88,10 @@ EXAMPLES = r"""
 RETURN = r"""
 can_login:
   description: Whether O(role) could log in before the task.
+  returned: success
+  type: bool
+peer_can_login:
+  description: Whether O(peer) can log in.
   returned: success
   type: bool
 sessions:
@@ -128,6 +138,7 @@ def argument_spec() -> dict[str, Any]:
         "peer": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True},
         "password": {"type": "str", "no_log": True},
+        "peer_in_use": {"type": "bool", "default": True},
         "wait_timeout": {"type": "float", "default": 120.0},
         "wait_interval": {"type": "float", "default": 2.0},
         **lease_options(),
@@ -148,19 +159,23 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if problems := login_roles.problems(role, peer, found, admin):
         raise ConfigError(". ".join(problems) + ".", code="roles")
     now = found[role]
-    result = {"can_login": now.can_login, "sessions": {one: found[one].sessions for one in (role, peer)}}
+    result = {
+        **{"can_login": now.can_login, "peer_can_login": found[peer].can_login},
+        "sessions": {one: found[one].sessions for one in (role, peer)},
+    }
     before = {role: "can log in" if now.can_login else "cannot log in"}
     if params["state"] == "enabled":
         refuse_short(params["password"])
         todo = partial(login_roles.enable, client.connection, client.database, role, params["password"])
         return Plan(before, {role: "can log in, with a new password"}, todo, result)
-    return Plan(before, {role: "cannot log in"}, partial(_disable, client, role, peer), result)
+    todo = partial(_disable, client, role, peer, params["peer_in_use"])
+    return Plan(before, {role: "cannot log in"}, todo, result)
 
 
-def _disable(client: Client, role: str, peer: str) -> None:
+def _disable(client: Client, role: str, peer: str, in_use: bool) -> None:
     client.waiter.wait_for(
         lambda: login_roles.sessions(client.connection, [role, peer]),
-        lambda counts: ended(role, peer, counts),
+        lambda counts: ended(role, peer, counts, in_use),
         what=f"The login of {role}",
         check_next=f"who is connected as {role} (pg_stat_activity): a consumer that the secret does not name in units",
     )

@@ -45,7 +45,7 @@ options:
     description:
       - V(enabled) lets O(user) log in with O(password). The module logs in with it.
       - V(disabled) ends the login of O(user), once it has no session and O(peer) has one. So a consumer that still uses
-        the old login stops it.
+        the old login stops it. See O(peer_in_use).
     type: str
     choices: [enabled, disabled]
     required: true
@@ -54,6 +54,12 @@ options:
       - New password, at least 32 characters. Required with O(state=enabled). The server gets its hash only
         (SHA-256).
     type: str
+  peer_in_use:
+    description:
+      - Whether O(state=disabled) needs a session of O(peer). Set it to V(false) to end a new login again, where the old
+        one has stayed valid.
+    type: bool
+    default: true
   wait_timeout:
     description:
       - Seconds to wait until the sessions are as O(state=disabled) needs them.
@@ -86,6 +92,10 @@ EXAMPLES = r"""
 RETURN = r"""
 can_login:
   description: Whether O(user) could log in before the task.
+  returned: success
+  type: bool
+peer_can_login:
+  description: Whether O(peer) can log in.
   returned: success
   type: bool
 sessions:
@@ -131,6 +141,7 @@ def argument_spec() -> dict[str, Any]:
         "peer": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True},
         "password": {"type": "str", "no_log": True},
+        "peer_in_use": {"type": "bool", "default": True},
         "wait_timeout": {"type": "float", "default": 120.0},
         "wait_interval": {"type": "float", "default": 2.0},
         **lease_options(),
@@ -150,19 +161,23 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if problems := login_users.problems(user, peer, found):
         raise ConfigError(". ".join(problems) + ".", code="users")
     now = found.users[user]
-    result = {"can_login": now.can_login, "sessions": login_users.sessions(server, [user, peer])}
+    result = {
+        **{"can_login": now.can_login, "peer_can_login": found.users[peer].can_login},
+        "sessions": login_users.sessions(server, [user, peer]),
+    }
     before = {user: "can log in" if now.can_login else "cannot log in"}
     if params["state"] == "enabled":
         refuse_short(params["password"])
         todo = partial(login_users.enable, server, params, found.saves)
         return Plan(before, {user: "can log in, with a new password"}, todo, result)
-    return Plan(before, {user: "cannot log in"}, partial(_disable, client, user, peer, found.saves), result)
+    todo = partial(_disable, client, user, peer, found.saves, params["peer_in_use"])
+    return Plan(before, {user: "cannot log in"}, todo, result)
 
 
-def _disable(client: Client, user: str, peer: str, saves: str) -> None:
+def _disable(client: Client, user: str, peer: str, saves: str, in_use: bool) -> None:
     client.waiter.wait_for(
         lambda: login_users.sessions(client.server, [user, peer]),
-        lambda counts: ended(user, peer, counts),
+        lambda counts: ended(user, peer, counts, in_use),
         what=f"The login of {user}",
         check_next=f"who is connected as {user} (CLIENT LIST): a consumer that the secret does not name in units",
     )

@@ -94,6 +94,9 @@ def test_the_roles_take_turns_and_nobody_is_cut_off(turn: Turn) -> None:
     assert turn.can_login(OLD, "old")
     nobody = turn.run("disabled", OLD, NEW)
     assert f"{NEW} has no session yet" in nobody["msg"]
+    assert turn.run("disabled", NEW, OLD, peer_in_use=False)["peer_can_login"]  # a new login is removed
+    assert not turn.can_login(NEW, PASSWORD)
+    assert not turn.run("enabled")["failed"]
     with closing(psycopg2.connect(turn.url(NEW, PASSWORD))) as connection, connection.cursor() as cursor:
         ended = turn.run("disabled", OLD, NEW, wait_timeout=20)  # the server ends a closed session in its own time
         assert not ended["failed"], ended

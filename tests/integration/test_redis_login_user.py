@@ -76,6 +76,9 @@ def test_the_users_take_turns_and_nobody_is_cut_off(turn: Turn) -> None:
         held = turn.run("disabled", OLD, NEW)
         assert "was still used by 1 sessions" in held["msg"]
     assert f"{NEW} has no session yet" in turn.run("disabled", OLD, NEW)["msg"]
+    assert turn.run("disabled", NEW, OLD, peer_in_use=False, wait_timeout=20)["peer_can_login"]  # it is removed
+    assert not turn.can_login(NEW, PASSWORD)
+    assert not turn.run("enabled")["failed"]
     with closing(turn.client(NEW, PASSWORD)) as new:
         new.ping()
         ended = turn.run("disabled", OLD, NEW, wait_timeout=20)  # the server ends a closed connection in its own time

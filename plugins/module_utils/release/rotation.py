@@ -106,11 +106,13 @@ def _with_login(name: str, url: str | None, user: str, password: str, hidden: bo
     return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
 
 
-def ended(user: str, peer: str, counts: Mapping[str, int]) -> tuple[Outcome, str]:
-    """Return whether the login of ``user`` may end: no session is its, and one is that of ``peer``."""
+def ended(user: str, peer: str, counts: Mapping[str, int], in_use: bool = True) -> tuple[Outcome, str]:
+    """Return whether the login of ``user`` may end: no session is its, and one is that of ``peer`` if that has to be
+    ``in_use``.
+    """
     if counts.get(user):
         return Outcome.PENDING, f"used by {counts[user]} sessions"
-    if not counts.get(peer):
+    if in_use and not counts.get(peer):
         return Outcome.PENDING, f"unused, but {peer} has no session yet"
     return Outcome.READY, "unused"
 

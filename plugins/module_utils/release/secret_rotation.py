@@ -19,6 +19,7 @@ from .results import failure_message
 from .secrets_declared import USUAL, Secret
 from .variable_changes import SHORT, digests_of
 
+GONE = "{} has ended already, so it cannot be put back. Run it without secret_step, which finishes the rotation"
 SUCCESS = {"rotation", "can_login", "deployment"}  # what a result of one of the modules has that did not fail
 
 
@@ -36,9 +37,10 @@ def planned(
     nonce: str,
     examples: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
-    """Return {problems, target, peer, nonce, before, names, new} from what each unit has now. ``asked`` is what
-    ``wanted`` returned, ``left`` the journal of a run that did not end, and ``examples`` have the names in the units'
-    .env.example. ``target`` is the login to use from now on, ``new`` whether no unit has the variable yet.
+    """Return {problems, target, peer, nonce, before, names, new, one_way, data} from what each unit has now. ``asked``
+    is what ``wanted`` returned, ``left`` the journal of a run that did not end, and ``examples`` have the names in the
+    units' .env.example. ``target`` is the login to use from now on, ``new`` whether no unit had the variable before,
+    ``one_way`` whether there is no old value to put back, and ``data`` what a rerun has to know.
     """
     secret, step = asked["secret"], asked["mode"]
     data = left.get("data") or {}
@@ -49,44 +51,74 @@ def planned(
             f"An earlier run did not finish the secret {data.get('secret')}. Finish it first, with"
             f" -e secret_name={data.get('secret')}"
         )
-    problems += [*_step(secret, step, seen, bool(left)), *_values(secret, seen, bool(left))]
+    elif left:
+        problems += _unfinished(secret, step, seen, data)
+    else:
+        problems += _step(secret, step, seen)
+    problems += _values(secret, seen, bool(left))
     problems += _unread(secret, seen, examples)
     target, peer = _turn(secret["pair"], seen, str(data.get("target") or ""))
+    new = data.get("new") if left else step == "rotate" and not any(one["set"] for one in seen.values())
+    known = {"target": target, "nonce": data.get("nonce") or nonce, "new": bool(new)}
     return {
         "problems": problems,
-        "target": target,
+        **known,
         "peer": peer,
-        "nonce": data.get("nonce") or nonce,
+        "one_way": bool(new) or _hidden(seen),
         "before": {
-            f"{_unit(one)} {_shown(secret, step)}": _described(one, _shown(secret, step))
+            f"{_unit(one)} {_shown(secret, step)}": _described(one, _shown(secret, step), _there(one, step))
             for one in results
             if "rotation" in one
         },
         "step": step,
         "resumed": bool(left),
         "names": {unit: [secret["variable"], secret["previous"]] for unit in seen},
-        "new": step == "rotate" and not left and not any(one["set"] for one in seen.values()),
+        "data": {"secret": secret["name"], "step": step, **known, "ended": bool(data.get("ended"))},
     }
 
 
 Seen = Mapping[str, Mapping[str, Any]]
 
 
-def _step(secret: Secret, step: str, seen: Seen, again: bool) -> Iterator[str]:
+def _step(secret: Secret, step: str, seen: Seen) -> Iterator[str]:
     """Yield why the step cannot be taken now."""
     previous, old_in = secret["previous"], [unit for unit, one in seen.items() if one["previous"]]
-    if step == "rotate" and old_in and not again:
+    if step == "rotate" and old_in:
         yield (
             f"{previous} is still set in {', '.join(old_in)}: the last rotation has not ended. End it with"
             " -e secret_step=end, or undo it with -e secret_step=undo"
         )
-    if step != "rotate" and seen and not old_in and not again:
+    if step != "rotate" and seen and not old_in:
         yield f"{previous} is set in no unit, so no rotation of {secret['name']} is under way. Leave out secret_step"
-    if step == "end" and (again or not secret["overlap"]):
+    if step == "end" and not secret["overlap"]:
         yield (
-            f"secret_step=end is for a secret with previous, whose rotation has finished. Run {secret['name']} without"
-            " secret_step, or undo it with -e secret_step=undo"
+            f"secret_step=end is for a secret with previous, and {secret['name']} has none. Run it without secret_step"
         )
+
+
+def _unfinished(secret: Secret, step: str, seen: Seen, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why the step cannot follow on a run that did not finish."""
+    name, earlier = secret["name"], data.get("step") or "rotate"
+    if earlier == "end" and step != "end":
+        yield f"An earlier run has started to end the old value of {name}. Finish it with -e secret_step=end"
+    elif step == "end" and earlier != "end":
+        yield (
+            f"The rotation of {name} has not finished. Finish it without secret_step, or undo it with -e"
+            " secret_step=undo"
+        )
+    elif step == "undo" and data.get("new"):
+        yield f"{name} had no value before, so there is none to put back. Finish it without secret_step"
+    elif step == "undo" and _hidden(seen):
+        yield (
+            f"The platform never returned the old value of {name}, so it cannot be put back. Finish it without"
+            " secret_step"
+        )
+    elif step == "undo" and data.get("ended"):
+        yield GONE.format(f"The old value of {name}")
+
+
+def _hidden(seen: Seen) -> bool:
+    return any(one["hidden"] for one in seen.values())
 
 
 def _values(secret: Secret, seen: Seen, again: bool) -> Iterator[str]:
@@ -137,10 +169,15 @@ def _shown(secret: Secret, step: str) -> str:
     return str(secret["previous"] if step == "end" else secret["variable"])
 
 
-def _described(result: Mapping[str, Any], variable: str) -> str:
+def _there(result: Mapping[str, Any], step: str) -> bool:
+    """Return whether a unit has the variable that a step is about."""
+    return bool(result["rotation"]["previous" if step == "end" else "set"])
+
+
+def _described(result: Mapping[str, Any], variable: str, there: bool) -> str:
     """Return a unit's variable as it is shown: the user of its URL, and the digest of its value."""
     report, digest = result["rotation"], digests_of(result).get(variable)
-    if not report["set"]:
+    if not there:
         return "not set"
     user = f"{report['user']}, " if report["user"] else ""
     return f"{user}{f'digest {digest[:SHORT]}' if digest else 'set, not shown'}"
@@ -149,8 +186,8 @@ def _described(result: Mapping[str, Any], variable: str) -> str:
 def after(plan: Mapping[str, Any], secret: Secret, results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return what each unit's variable will be, from what the modules say in check mode of the new value."""
     name, user = _shown(secret, plan["step"]), plan["peer"] if plan["step"] == "undo" else plan["target"]
-    then = {"set": plan["step"] != "end", "user": user}
-    return {f"{_unit(one)} {name}": _described({**one, "rotation": then}, name) for one in results}
+    there = plan["step"] != "end"
+    return {f"{_unit(one)} {name}": _described({**one, "rotation": {"user": user}}, name, there) for one in results}
 
 
 def lines(change: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -158,9 +195,11 @@ def lines(change: Mapping[str, Mapping[str, str]]) -> list[str]:
     return [f"{key}: {was} -> {change['after'].get(key, 'a new value')}" for key, was in change["before"].items()]
 
 
-def problems(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return why a module refuses the new value in check mode."""
-    return [failure_message(one) for one in results if one and not one.get("skipped") and not SUCCESS & one.keys()]
+def problems(results: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> list[str]:
+    """Return why a module refuses the new value in check mode, or why the old login cannot be put back."""
+    refused = [one for one in results if one and not one.get("skipped") and not SUCCESS & one.keys()]
+    gone = plan["step"] == "undo" and any(one.get("peer_can_login") is False for one in results)
+    return [*map(failure_message, refused), *([GONE.format(f"The login of {plan['peer']}")] if gone else [])]
 
 
 def listing(secrets: Sequence[Secret], infos: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -96,7 +96,11 @@ CACHE = {**DATABASE, "name": "cache", "kind": "redis_user", "roles": None, "user
 def test_an_address_of_the_inventory_with_one_of_the_logins_is_refused(
     secret: dict[str, Any], option: str, url: str
 ) -> None:
-    usual = {"secrets_database_url": ADMIN_URL, "secrets_redis_url": "redis://rotator:p@redis", "redis_url": "redis://r"}
+    usual = {
+        "secrets_database_url": ADMIN_URL,
+        "secrets_redis_url": "redis://rotator:p@redis",
+        "redis_url": "redis://r",
+    }
     found = wanted(secret, **{"addresses": {**usual, option: url}})["problems"]
     assert len(found) == 1
     assert found[0].startswith(f"{option} logs in as ")
@@ -133,6 +137,46 @@ def test_a_rerun_continues_with_the_same_login_and_nonce() -> None:
     assert (plan["problems"], plan["target"], plan["nonce"], plan["resumed"]) == ([], "b", "first", True)
     other = planned(JWT, seen(user=None), left=left)
     assert "An earlier run did not finish the secret db" in other["problems"][0]
+    assert plan["data"] == {**left["data"], "step": "rotate", "new": False, "ended": False}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "step", "said"),
+    [
+        ({"step": "end"}, "end", ""),
+        ({"step": "end"}, "undo", "has started to end the old value of jwt. Finish it with -e secret_step=end"),
+        ({"step": "end"}, "rotate", "has started to end the old value of jwt"),
+        ({"step": "rotate"}, "end", "The rotation of jwt has not finished"),
+        ({"step": "undo"}, "rotate", ""),
+        ({"step": "rotate"}, "undo", ""),
+        ({"step": "rotate", "new": True}, "undo", "jwt had no value before"),
+        ({"step": "rotate", "ended": True}, "undo", "The old value of jwt has ended already"),
+        ({"step": "rotate", "ended": True}, "rotate", ""),
+    ],
+)
+def test_a_step_follows_on_a_run_that_did_not_finish(earlier: dict[str, Any], step: str, said: str) -> None:
+    left = {"since": "now", "data": {"secret": "jwt", "target": "", "nonce": "first", **earlier}}
+    plan = planned(JWT, seen(user=None, previous=True), step=step, left=left)
+    assert (said in " ".join(plan["problems"])) if said else plan["problems"] == []
+    kept = {name: earlier.get(name, False) for name in ("new", "ended")}
+    assert plan["data"] == {"secret": "jwt", "target": "", "nonce": "first", "step": step, **kept}
+
+
+def test_a_value_that_the_platform_never_returned_is_not_put_back() -> None:
+    alone = {**JWT, "previous": None}
+    assert planned(alone, seen(user=None, hidden=True))["one_way"]
+    assert not planned(alone, seen(user=None))["one_way"]
+    assert planned(alone, seen(user=None, set=False))["one_way"]
+    left = {"data": {"secret": "jwt", "step": "rotate"}}
+    (problem,) = planned(alone, seen(user=None, hidden=True), step="undo", left=left)["problems"]
+    assert problem.startswith("The platform never returned the old value of jwt, so it cannot be put back")
+
+
+def test_the_end_of_an_overlap_shows_which_unit_still_has_the_old_value() -> None:
+    left = {"data": {"secret": "jwt", "step": "end"}}
+    before = {True: "set, not shown", False: "not set"}
+    for there, shown in before.items():
+        assert planned(JWT, seen(user=None, previous=there), step="end", left=left)["before"]["api JWT_OLD"] == shown
 
 
 @pytest.mark.parametrize(
@@ -192,7 +236,10 @@ def test_what_was_done_is_said() -> None:
     assert lines[0] == "db (postgres_role, a and b in turn): DATABASE_URL of api digest 01234567, worker not set"
     assert "api has the old value too" in lines[1]
     assert secret_rotation.lines({"before": {"A": "x"}, "after": {}}) == ["A: x -> a new value"]
-    assert secret_rotation.problems([{"rotation": {}}, {"msg": "no"}, {}, {"skipped": True}]) == ["no"]
+    results = [{"rotation": {}}, {"msg": "no"}, {}, {"skipped": True}, {"can_login": True, "peer_can_login": False}]
+    assert secret_rotation.problems(results, plan) == ["no"]
+    undone = secret_rotation.problems(results[-1:], {**plan, "step": "undo"})
+    assert undone[0].startswith("The login of a has ended already, so it cannot be put back")
 
 
 URL = "postgresql://a:old%2F@db.internal:5432/shop?schema=public"
@@ -249,6 +296,8 @@ def test_a_login_ends_once_nobody_uses_it_and_somebody_the_other() -> None:
     assert ended("a", "b", {"a": 2, "b": 1}) == (Outcome.PENDING, "used by 2 sessions")
     assert ended("a", "b", {})[0] is Outcome.PENDING
     assert ended("a", "b", {"a": 0, "b": 1})[0] is Outcome.READY
+    assert ended("a", "b", {}, in_use=False)[0] is Outcome.READY
+    assert ended("a", "b", {"a": 2}, in_use=False)[0] is Outcome.PENDING
     refuse_short("x" * 32)
     with pytest.raises(ConfigError, match="less than 32"):
         refuse_short("x" * 31)
