@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 from molecule.conftest import Shop
-from molecule.test_levers import killed_at, passed, refuses, service
+from molecule.test_levers import killed_at, passed, refuses, service, types_at_vercel
 from sandbox import customer
 
 OLD, NEW = "shop_turn_a", "shop_turn_b"
@@ -65,11 +65,15 @@ def two_roles(shop: Shop) -> Iterator[Shop]:
 
 def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     shop = two_roles
-    wrong = [{**DATABASE, "kind": "mysql"}, {**SESSIONS, "units": ["apj"], "length": 8}]
+    wrong = [{**DATABASE, "kind": "mysql"}, {**SESSIONS, "units": ["apj"], "length": 8}, {**DATABASE, "name": "own"}]
     said = ("secrets.db.kind is mysql", "there is no unit apj: did you mean api?", "secrets.jwt.length is 8")
+    own = shop.at["database_url"].replace(f"//{shop.name}:", f"//{OLD}:")
     of_db: dict[str, Any] = {"secret_name": "db"}
-    refuses(shop.play("secrets.yml", secrets=wrong, **of_db), shop, *said)
+    refused = shop.play("secrets.yml", secrets=wrong, database_url=own, **of_db)
+    refuses(refused, shop, *said, f"database_url logs in as {OLD}, one of secrets.own.roles")
     given: dict[str, Any] = {**of_db, "secrets": [DATABASE], "secrets_database_url": admin_url(shop)}
+    unnamed = {**DATABASE, "units": ["api"]}
+    refuses(shop.play("secrets.yml", **(given | {"secrets": [unnamed]})), shop, f"worker logs in as {OLD}, too")
     with shop.customers().watching() as customers:
         killed = shop.play("secrets.yml", at=killed_at("Change worker"), **given)
         assert killed.rc != 0
@@ -102,13 +106,27 @@ def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     assert (shop.ledger()[-1]["outcome"], shop.objects("levers/")) == ("undone", {})
 
 
-def test_a_random_secret_has_an_overlap(shop: Shop) -> None:
+def test_a_random_secret_is_generated_and_has_an_overlap(shop: Shop) -> None:
+    preview = {**SESSIONS, "name": "preview", "variable": "PREVIEW_KEY", "units": ["api", "frontend"]}
+    new: dict[str, Any] = {"secrets": [preview], "secret_name": "preview", "source_path": ""}
+    made = passed(shop.play("secrets.yml", **new))
+    assert "PREVIEW_KEY was generated for api, frontend" in made.text
+    assert len(service(shop, "api")["variables"]["PREVIEW_KEY"]) == 43
+    assert types_at_vercel(shop)["PREVIEW_KEY"] == "encrypted"
+    assert shop.live()["frontend"] == "v1.0.0"
+
     first = service(shop, "api")["variables"]["JWT_SECRET"]
     given: dict[str, Any] = {"secrets": [SESSIONS], "secret_name": "jwt", "source_path": ""}
     done = passed(shop.play("secrets.yml", **given))
     assert "The old value is valid until -e secret_name=jwt -e secret_step=end" in done.text
     now = service(shop, "api")["variables"]
     assert (now["JWT_SECRET_PREVIOUS"], len(now["JWT_SECRET"])) == (first, 43)
-    ended = passed(shop.play("secrets.yml", **(given | {"secret_step": "end"})))
+    over: dict[str, Any] = given | {"secret_step": "end"}
+    assert shop.play("secrets.yml", at=killed_at("Verify the health of the API"), **over).rc != 0
+    shop.age_the_lease()
+    shop.forget_requests()
+    back = shop.play("secrets.yml", **(given | {"secret_step": "undo"}))
+    refuses(back, shop, "An earlier run has started to end the old value of jwt. Finish it with -e secret_step=end")
+    ended = passed(shop.play("secrets.yml", **over))
     assert "the old value has ended" in ended.text
     assert "JWT_SECRET_PREVIOUS" not in service(shop, "api")["variables"]

@@ -143,10 +143,11 @@ deployment:
 rotation:
   description:
     - What O(rotate) found before it changed anything. The name of the C(variable), whether it is C(set), whether its
-      value is C(hidden) by the platform, the C(user) of a URL, and whether there is a C(previous) value.
+      value is C(hidden) by the platform, the C(user) of a URL, and whether there is a C(previous) value. C(others) are
+      variables whose URL has the same login.
   returned: success
   type: dict
-  sample: {"variable": "DATABASE_URL", "set": true, "hidden": false, "user": "shop_a", "previous": false}
+  sample: {"variable": "DATABASE_URL", "set": true, "hidden": false, "user": "shop_a", "previous": false, "others": []}
 elapsed:
   description: Run time of the module in seconds.
   returned: always

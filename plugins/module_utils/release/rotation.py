@@ -66,6 +66,7 @@ def rotation(
         "hidden": name in hidden,
         "user": user_of(now),
         "previous": previous in present or previous in hidden,
+        "others": sorted(other for other in present if other not in (name, previous) and _same(stored[other], now)),
     }
     if rotate["state"] == "restored" and previous in present:
         return Rotation({name: stored[previous]}, [previous], report)
@@ -85,6 +86,16 @@ def user_of(url: str | None) -> str | None:
         return unquote(parts.username or "") if parts.scheme in SCHEMES and parts.netloc else None
     except ValueError:
         return None
+
+
+def _same(url: str, other: str | None) -> bool:
+    """Return whether two URLs have the same login: one with a user of the same name at another server has another
+    password.
+    """
+    if not other or not user_of(url) or not user_of(other):
+        return False
+    parts, others = urlsplit(url), urlsplit(other)
+    return (parts.scheme[:5], parts.username, parts.password) == (others.scheme[:5], others.username, others.password)
 
 
 def _with_login(name: str, url: str | None, user: str, password: str, hidden: bool) -> str:

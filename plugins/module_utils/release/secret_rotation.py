@@ -44,6 +44,8 @@ def planned(
     """
     secret, step = asked["secret"], asked["mode"]
     data = left.get("data") or {}
+    others = [one for one in results if _unit(one) in asked["others"]]
+    results = [one for one in results if one not in others]
     seen = {_unit(one): one["rotation"] for one in results if "rotation" in one}
     problems = [f"{_unit(one)}: {failure_message(one)}" for one in results if "rotation" not in one]
     if data and data.get("secret") != secret["name"]:
@@ -56,7 +58,7 @@ def planned(
     else:
         problems += _step(secret, step, seen)
     problems += _values(secret, seen, bool(left))
-    problems += _unread(secret, seen, examples)
+    problems += [*_unread(secret, seen, examples), *_unnamed(secret, seen, others)]
     target, peer = _turn(secret["pair"], seen, str(data.get("target") or ""))
     new = data.get("new") if left else step == "rotate" and not any(one["set"] for one in seen.values())
     known = {"target": target, "nonce": data.get("nonce") or nonce, "new": bool(new)}
@@ -149,6 +151,23 @@ def _unread(secret: Secret, seen: Seen, examples: Mapping[str, Mapping[str, str]
         for name in names:
             if examples.get(unit) and name not in examples[unit]:
                 yield f"{unit} does not read {name}, which its .env.example does not name. Correct it, or the secret"
+
+
+def _unnamed(secret: Secret, seen: Seen, others: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield who else uses one of the two logins, and would keep the one that ends."""
+    name, pair = secret["variable"], secret["pair"]
+    for unit, one in seen.items():
+        if pair and one["others"]:
+            yield (
+                f"{unit} has the login of {name} in {', '.join(one['others'])}, too, which the rotation does not"
+                " change. Give that a login of its own, or remove it"
+            )
+    for other in others:
+        if (user := other.get("rotation", {}).get("user")) in pair:
+            yield (
+                f"{_unit(other)} logs in as {user}, too, and is not among the units. Add it to"
+                f" secrets.{secret['name']}.units"
+            )
 
 
 def _turn(pair: Sequence[str], seen: Seen, target: str) -> tuple[str, str]:

@@ -30,8 +30,8 @@ Secret = dict[str, Any]
 
 
 def wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return {problems, mode, secret, units, frontend, all}. ``asked`` are the options of the run, ``all`` the declared
-    secrets.
+    """Return {problems, mode, secret, units, others, frontend, all}. ``asked`` are the options of the run, ``all`` the
+    declared secrets, and ``others`` the units that must not use one of the two logins.
     """
     declared = asked["secrets"] or []
     if not isinstance(declared, Sequence) or isinstance(declared, str):
@@ -53,18 +53,20 @@ def wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict
         return _nothing(problems)
     chosen = [_filled(one) for one in declared if not name or one["name"] == name]
     of = {unit for one in chosen for unit in one["units"]}
+    pair = chosen[0]["pair"] if name else []
     return {
         "problems": [],
         "mode": step if name else "list",
         "secret": chosen[0] if name else {},
         "units": [{"root_directory": asked["root_directory"], **one} for one in units if one["name"] in of],
+        "others": [one for one in known if one not in of] if pair else [],
         "frontend": FRONTEND in of,
         "all": chosen,
     }
 
 
 def _nothing(problems: list[str]) -> dict[str, Any]:
-    return {"problems": problems, "mode": "list", "secret": {}, "units": [], "frontend": False, "all": []}
+    return {"problems": problems, "mode": "list", "secret": {}, "units": [], "others": [], "frontend": False, "all": []}
 
 
 def _filled(one: Mapping[str, Any]) -> Secret:

@@ -498,6 +498,7 @@ OWN = (
     "secrets_seen",
     "secrets_stays",
     "secrets_turn",
+    "secrets_undoable",
     "secrets_units",
     "secrets_value",
     "secrets_wanted",

@@ -111,7 +111,7 @@ def test_an_address_of_the_inventory_with_one_of_the_logins_is_refused(
 
 
 def seen(unit: str = "api", **report: Any) -> dict[str, Any]:
-    usual = {"set": True, "hidden": False, "user": "a", "previous": False}
+    usual = {"set": True, "hidden": False, "user": "a", "previous": False, "others": []}
     digests = [{"name": "DATABASE_URL", "digest": "0123456789"}, {"name": "JWT", "digest": "abcdefghij"}]
     return {"backend_unit": {"name": unit}, "rotation": {**usual, **report}, "variables": digests}
 
@@ -131,8 +131,19 @@ def test_the_login_that_nobody_uses_comes_next() -> None:
     assert after == {"api DATABASE_URL": "b, digest 01234567"}
 
 
+def test_a_unit_that_is_not_named_and_uses_one_of_the_logins_is_refused() -> None:
+    alone = {**DATABASE, "units": ["api"]}
+    assert wanted(alone, **{"secret_name": "db"})["others"] == ["worker", "frontend"]
+    assert wanted(JWT, **{"secret_name": "jwt"})["others"] == []
+    site = {"backend_unit": {"name": "frontend"}, "msg": "no token"}
+    (problem,) = planned(alone, seen(), seen("worker"), site)["problems"]
+    assert problem == "worker logs in as a, too, and is not among the units. Add it to secrets.db.units"
+    plan = planned(alone, seen(), seen("worker", user="reader"), site)
+    assert (plan["problems"], list(plan["before"]), list(plan["names"])) == ([], ["api DATABASE_URL"], ["api"])
+
+
 def test_a_rerun_continues_with_the_same_login_and_nonce() -> None:
-    left = {"since": "now", "data": {"secret": "db", "target": "b", "nonce": "first"}}
+    left: dict[str, Any] = {"since": "now", "data": {"secret": "db", "target": "b", "nonce": "first"}}
     plan = planned(DATABASE, seen(user="b", previous=True), seen("worker"), left=left)
     assert (plan["problems"], plan["target"], plan["nonce"], plan["resumed"]) == ([], "b", "first", True)
     other = planned(JWT, seen(user=None), left=left)
@@ -189,6 +200,7 @@ def test_the_end_of_an_overlap_shows_which_unit_still_has_the_old_value() -> Non
         (DATABASE, [seen(), seen("worker", set=False)], "rotate", "DATABASE_URL is not set in worker"),
         (DATABASE, [seen(hidden=True)], "rotate", "its login cannot be replaced"),
         (DATABASE, [seen()], "end", "secret_step=end is for a secret with previous"),
+        (DATABASE, [seen(others=["DIRECT_URL"])], "rotate", "api has the login of DATABASE_URL in DIRECT_URL, too"),
         (JWT, [seen(hidden=True)], "rotate", "JWT_OLD cannot get it"),
         (JWT, [seen(previous=True)], "rotate", "the last rotation has not ended"),
         (JWT, [seen()], "end", "no rotation of jwt is under way"),
@@ -255,7 +267,10 @@ def turn(state: str, present: dict[str, str], **more: Any) -> Any:
 def test_a_url_gets_another_login_and_keeps_the_rest() -> None:
     found = turn("rotated", {"U": URL}, **LOGIN)
     assert found.values == {"U": "postgresql://b:new%2F@db.internal:5432/shop?schema=public", "U_OLD": URL}
-    assert found.report == {"variable": "U", "set": True, "hidden": False, "user": "a", "previous": False}
+    assert found.report == {
+        **{"variable": "U", "set": True, "hidden": False, "user": "a", "previous": False},
+        "others": [],
+    }
     again = turn("rotated", dict(found.values), **LOGIN)
     assert (again.values, again.report["user"], again.report["previous"]) == ({}, "b", True)
     back = turn("restored", dict(found.values))
@@ -263,6 +278,23 @@ def test_a_url_gets_another_login_and_keeps_the_rest() -> None:
     assert turn("restored", {"U": URL}).values == {}
     assert turn("read", {"U": URL}).values == {}
     assert rotation(None, {"U": URL}).report == {}
+
+
+@pytest.mark.parametrize(
+    ("other", "written", "same"),
+    [
+        (URL.replace("db.internal", "pooler"), {}, True),
+        (URL.replace("postgresql", "postgres"), {}, True),
+        (URL.replace("old%2F", "another"), {}, False),
+        (URL.replace("//a", "//c"), {}, False),
+        (URL.replace("postgresql", "redis"), {}, False),
+        ("no url", {}, False),
+        (URL, {"DIRECT_URL": "${{DATABASE_URL}}"}, False),
+    ],
+)
+def test_another_variable_with_the_same_login_is_reported(other: str, written: dict[str, str], same: bool) -> None:
+    report = turn("read", {"U": URL, "U_OLD": URL, "DIRECT_URL": other}, written=written).report
+    assert report["others"] == (["DIRECT_URL"] if same else [])
 
 
 def test_a_reference_is_kept_as_it_is_written() -> None:
