@@ -76,7 +76,7 @@ def rotation(
     if now == wanted:
         return Rotation(report=report)
     kept = {} if now is None else {previous: stored[name]}
-    return Rotation({name: wanted, **kept}, [], report)
+    return Rotation({**kept, name: wanted}, [], report)  # in this order: a platform may set one after another
 
 
 def user_of(url: str | None) -> str | None:

@@ -146,7 +146,7 @@ CASES = [
         partial(deploy, state="canceled", release="v1.1.0"),
     ),
     Case(
-        *("vercel_env", "set and removed", "vercel", ("delete_env", "update_env", "upsert_env"), variables),
+        *("vercel_env", "set and removed", "vercel", ("upsert_env", "update_env", "delete_env"), variables),
         partial(env, variables={"COLOUR": "blue", "NEW": "1"}, absent=["GONE"]),
     ),
     Case(

@@ -152,7 +152,9 @@ def listing(client: Vercel, project: Project, key: str) -> list[dict[str, Any]]:
 
 @dataclass
 class Change:
-    """The changes, in this order: ``narrow`` and ``drop`` the conflicting variables, then ``update`` or ``create``."""
+    """The changes: ``create`` and ``update`` variables, and ``narrow`` and ``drop`` those that conflict with them or
+    that nobody wants.
+    """
 
     narrow: list[tuple[Variable, frozenset[str]]] = field(default_factory=list)
     drop: list[Variable] = field(default_factory=list)
@@ -162,6 +164,15 @@ class Change:
     def names(self) -> set[str]:
         """The names of all variables that are set."""
         return {name for name, _unused in self.create} | {variable.name for variable, _unused in self.update}
+
+    def split(self) -> tuple[Change, Change]:
+        """Return the removals alone: of variables that are replaced, and of those that nobody wants."""
+        parts, names = (Change(), Change()), self.names()
+        for variable, rest in self.narrow:
+            parts[variable.name not in names].narrow.append((variable, rest))
+        for variable in self.drop:
+            parts[variable.name not in names].drop.append(variable)
+        return parts
 
     def take_away(self, held: Iterable[Variable], where: frozenset[str]) -> None:
         for variable in held:
@@ -209,26 +220,25 @@ def write(
     client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str
 ) -> None:
     """Carry out a change. After an interruption, the variables that are set already are right, and the next run does
-    the rest.
+    the rest. New variables come first and those that nobody wants are removed last: a value that moves from one
+    variable to another is always in one of them.
 
     When a new variable cannot be set, the variable that it replaces is restored: an old value is better than none.
     """
     base = f"projects/{project['id']}/env"
     moved: list[Variable] = []
+    replaced, unwanted = change.split()
     try:
-        for variable, rest in change.narrow:
-            moved.append(variable)
-            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(rest), idempotent=True)
-        for variable in change.drop:
-            _drop(client, f"/v9/{base}/{variable.id}")
-        for variable, value in change.update:
-            body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
-            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=body, idempotent=True)
+        _vacate(client, base, replaced, moved)
         if change.create:
             bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
             _refuse_failed(
                 client.call("POST", f"/v10/{base}", shape=MADE, params={"upsert": "true"}, json=bodies, idempotent=True)
             )
+        for variable, value in change.update:
+            body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=body, idempotent=True)
+        _vacate(client, base, unwanted, moved)
     except (ApiError, Unreachable):
         for variable in moved:
             if variable.name in change.names():
@@ -237,6 +247,15 @@ def write(
                         "PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True
                     )
         raise
+
+
+def _vacate(client: Vercel, base: str, change: Change, moved: list[Variable]) -> None:
+    """Remove variables from the environments; ``moved`` gets those that stay in others."""
+    for variable, rest in change.narrow:
+        moved.append(variable)
+        client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(rest), idempotent=True)
+    for variable in change.drop:
+        _drop(client, f"/v9/{base}/{variable.id}")
 
 
 def _refuse_failed(answer: Mapping[str, Any]) -> None:

@@ -203,9 +203,21 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
     with monkeypatch.context() as patched:
         patched.setattr(vercel_env, "guard", lambda params: Held())
         assert env(**wanted)["error"]["kind"] == "lease_lost"
-    assert state(account) == {}
+    assert state(account) == {("OLD", "production"): "1", ("NEW", "production"): "2"}
     env(**wanted)
     assert state(account) == {("NEW", "production"): "2"}
+
+
+def test_the_old_value_of_a_secret_is_always_in_one_of_the_two_variables(account):
+    has(account, "JWT", "old", "production")
+    turn = {"variable": "JWT", "previous": "JWT_OLD"}
+    env(rotate={**turn, "state": "rotated", "value": "new"})
+    assert state(account) == {("JWT", "production"): "new", ("JWT_OLD", "production"): "old"}
+    assert writes(account) == ["POST /v10/projects/env", "PATCH /v9/projects/env"]
+    account.vendor.requests.clear()
+    env(rotate={**turn, "state": "restored"})
+    assert state(account) == {("JWT", "production"): "old"}
+    assert writes(account) == ["PATCH /v9/projects/env", "DELETE /v9/projects/env"]
 
 
 def test_a_removed_variable_is_restored_if_its_replacement_cannot_be_set(account):

@@ -267,6 +267,7 @@ def turn(state: str, present: dict[str, str], **more: Any) -> Any:
 def test_a_url_gets_another_login_and_keeps_the_rest() -> None:
     found = turn("rotated", {"U": URL}, **LOGIN)
     assert found.values == {"U": "postgresql://b:new%2F@db.internal:5432/shop?schema=public", "U_OLD": URL}
+    assert list(found.values) == ["U_OLD", "U"]  # Render sets one after another, and the old value must not get lost
     assert found.report == {
         **{"variable": "U", "set": True, "hidden": False, "user": "a", "previous": False},
         "others": [],
