@@ -32,10 +32,10 @@ def test_a_release_with_more_errors_is_put_back_while_customers_watch(shop):
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
     assert "The watch of v1.1.0 is bad" in played.text
-    # at 80 columns the screen cuts the row; the module's result has it whole
     watched = next(result for name, result in played.tasks if "comparisons" in result)
-    bad = {row["what"]: row["against"] for row in watched["comparisons"] if row["verdict"] == "bad"}
-    assert bad == {"backend": "with the time before"}
+    bad = {row["what"]: (row["against"], row["text"]) for row in watched["comparisons"] if row["verdict"] == "bad"}
+    assert [what for what, (against, _unused) in bad.items() if against == "with the time before"] == ["backend"]
+    assert bad["backend"][1][:250] in played.text  # at 80 columns it continues on the next line
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
 
@@ -105,6 +105,12 @@ def test_a_bad_stage_ends_a_rolling_release_at_no_visitor_and_a_killed_one_conti
     assert rolls == ["start_rolling", "approve_rolling", "complete_rolling"]
     watched = [result for name, result in played.tasks if "comparisons" in result]
     assert {row["against"] for row in watched[-1]["comparisons"] if row["what"] == "frontend"} == {"at the same time"}
+    stages = [
+        result["ansible_facts"]["verify_stages"]
+        for _name, result in played.tasks
+        if "verify_stages" in result.get("ansible_facts", {})
+    ]
+    assert [one["stage"][:4] for one in stages[-1]] == ["at 1", "at 5"]
 
 
 def test_a_wrong_watch_is_refused_before_anything_changes(shop):

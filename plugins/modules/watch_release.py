@@ -463,6 +463,11 @@ comparisons:
       description: The comparison in words.
       type: str
       sample: "frontend: 14 of 120 of the new release failed, 0 of 120 of the old one at the same time"
+stage:
+  description: The stage of a rolling release that was watched. Empty outside of one.
+  returned: for O(state=watched)
+  type: str
+  sample: at 10 % of the visitors (stage 1 of 2)
 notes:
   description: Why something could not be compared as it should.
   returned: for O(state=watched)

@@ -44,7 +44,7 @@ def store(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("store")
     (folder / "ledger").mkdir()
     for number in range(RECORDS):
-        at = NOW - timedelta(hours=number)
+        at = NOW - timedelta(hours=number + 1)  # the newest has ended, too
         record = ledger.make(
             {
                 "storefront": "shop",

@@ -541,6 +541,7 @@ OWN = (
     "verify_silent",
     "verify_sites",
     "verify_staged",
+    "verify_stages",
     "verify_state",
     "verify_turn",
     "verify_watch_backend",

@@ -232,6 +232,7 @@ class Watch:
     def _result(self, state: State, comparisons: list[Comparison], text: str) -> dict[str, Any]:
         return {
             "verdict": state.verdict,
+            "stage": self._where().strip(),
             "comparisons": rows(comparisons),
             "notes": self.notes,
             "rounds": state.done,

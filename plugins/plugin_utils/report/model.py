@@ -108,7 +108,7 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
         "change": _change(_map(given.get("change"))),
         "probes": _probes(_map(given.get("probes"))),
         "verified": _verified(_map(given.get("verified"))),
-        "watch": _watch(_map(given.get("watch"))),
+        "watches": _watches(given),
         "back": _back(given, report, kind),
         "failure": given.get("failure", ""),
         "notes": [str(note) for note in _list(report.get("notes"))],
@@ -259,14 +259,19 @@ def _verified(results: Facts) -> list[dict[str, Any]]:
     ]
 
 
+def _watches(given: Facts) -> list[dict[str, Any]]:
+    """Return every watch of the run: one for each stage of a rolling release. One that failed is only in ``watch``."""
+    stages, last = _maps(given.get("stages")), _map(given.get("watch"))
+    return [_watch(one) for one in [*stages, *([] if last in stages else [last])] if _maps(one.get("comparisons"))]
+
+
 def _watch(watched: Facts) -> dict[str, Any]:
-    """Return what the watch of the release compared, with its plots; empty where nothing was watched."""
+    """Return what a watch of the release compared, with its plots."""
     comparisons = _maps(watched.get("comparisons"))
-    if not comparisons:
-        return {}
     verdict = str(watched.get("verdict", ""))
     return {
         "verdict": verdict,
+        "stage": str(watched.get("stage") or ""),
         "tone": WATCHED.get(verdict, "attention"),
         "seconds": duration(watched.get("seconds")),
         "rows": [{**one, "tone": WATCHED.get(str(one.get("verdict")), "attention")} for one in comparisons],

@@ -30,7 +30,7 @@ SECTIONS = {
     "restore": ("restore", "Restored database"),
     "change": ("change", "What was changed"),
     "probes": ("probes", "Probes"),
-    "watch": ("watch", "Watch"),
+    "watches": ("watch-1", "Watch"),
     "verified": ("verified", "Verified"),
     "logs": ("log-1", "Log"),
     "evidence": ("evidence", "Evidence"),

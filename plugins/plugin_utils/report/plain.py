@@ -28,9 +28,9 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
     for stage in run["probes"]:
         yield f"  {stage['title']}:"
         yield from (f"    {check['name']}: {check['outcome']} {check['latency']}".rstrip() for check in stage["checks"])
-    if run["watch"]:
-        yield f"  watch: {run['watch']['verdict']} after {run['watch']['seconds']}"
-        yield from (f"    {one.get('text', '')} ({one.get('verdict', '')})" for one in run["watch"]["rows"])
+    for watch in run["watches"]:
+        yield f"  watch{_after(' ', watch['stage'])}: {watch['verdict']} after {watch['seconds']}"
+        yield from (f"    {one.get('text', '')} ({one.get('verdict', '')})" for one in watch["rows"])
     yield from (f"  open: {note}" for note in run["notes"])
     if run["record"]:
         yield f"  record {run['record']}"

@@ -16,7 +16,7 @@ from .text import LOG_LINES, brief, clean, log_tail
 
 MARK = "The end of its log: "
 APPROVAL = re.compile(r"-e approve_restore=\S+")
-_FIRST = 320  # characters of a message's first line; all of it is in the report and the ledger
+_FIRST = 320  # characters of a line of a message; all of it is in the report and the ledger
 _BY_ANSIBLE = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")  # since core 2.19; the screen shows as much already
 _ROWS = 5  # further lines of it
 
@@ -48,7 +48,7 @@ class Failure:
         word = "STOPPED" if self.waits else "FAILED"
         lines = [Line(f"{word}: {brief(first, _FIRST)}", label, time, BAD)]
         rows = [row for row in rest.split("\n") if row.strip()][:_ROWS]
-        lines += [Line(row, indent=6, verbatim=True) for row in rows]
+        lines += [Line(brief(row, _FIRST), indent=6, hang=2) for row in rows]
         tail = log_tail(self.log, LOG_LINES - len(rows))
         if tail:
             where = f" (all of it: {log_file})" if log_file else ""

@@ -282,7 +282,7 @@ def test_the_watch_is_shown_with_its_numbers_and_plots():
     page = shown()
     for words in ("Watch: bad after 10 min", "0 of 120", "14 of 120", "at the same time", "Median of the good answers"):
         assert words in page.text, words
-    made = model.model(failed_deploy())["watch"]
+    (made,) = model.model(failed_deploy())["watches"]
     latency, failures = made["plots"]
     assert (latency["words"], failures["words"]) == ("from 12 ms to 14 ms, last 14 ms", "from 0 to 9, last 9")
     assert (latency["first"], latency["last"]) == ("0 s", "10 min")
@@ -292,7 +292,19 @@ def test_the_watch_is_shown_with_its_numbers_and_plots():
 
 @pytest.mark.parametrize("watched", [{}, {"skipped": True}, {"comparisons": []}, None, "nothing"])
 def test_a_run_without_a_watch_has_no_section_for_it(watched):
-    assert model.model(failed_deploy(watch=watched))["watch"] == {}
+    assert model.model(failed_deploy(watch=watched))["watches"] == []
+
+
+def test_each_stage_of_a_rolling_release_has_its_watch():
+    bad = {**failed_deploy()["watch"], "stage": "at 50 % of the visitors (stage 2 of 2)"}
+    good = {**bad, "verdict": "good", "stage": "at 10 % of the visitors (stage 1 of 2)"}
+    for stages in ([good], [good, bad]):  # a stage that fails is not among the stages that ended
+        facts = failed_deploy(watch=bad, stages=stages)
+        page = shown(facts).text
+        first, second = (page.index(f"Watch {one['stage']}: {one['verdict']} after 10 min") for one in (good, bad))
+        assert first < second
+        assert page.count("Watch at") == 2
+        assert "watch at 10 % of the visitors (stage 1 of 2): good" in plain.text(model.model(facts))
 
 
 def test_a_watch_of_one_side_has_one_line():

@@ -93,6 +93,15 @@ def test_a_failed_deploy_shows_the_log_once_and_then_what_was_put_back(width):
     assert lines[-1].endswith("record 13c280fe88a4")
 
 
+def test_every_word_of_a_failed_watch_is_on_a_narrow_screen():
+    row = "- backend: 14 of 120 of the new release failed, 0 of 120 of the old one with the time before (difference"
+    row += " +11.7 points, interval +4.1 to +20.0, 5 tolerated). The last failure: the status is 500"
+    failed = at(20, "watch_release", "failed", msg=f"The watch of v1.1.0 is bad:\n{row}")
+    lines = shown(run_of("v1.1.0"), [*begun("verify.watch"), failed], Page(80))
+    assert max(map(columns, lines)) <= 80
+    assert row in " ".join(" ".join(lines).split())
+
+
 def test_a_preflight_lists_every_check_that_is_not_configured():
     lacks = [f"C{number}: set option {number}" for number in range(1, 9)]
     lines = shown(run_of(), [report(kind="preflight", outcome="go", message="GO", not_asked=lacks)])
