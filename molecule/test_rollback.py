@@ -56,3 +56,20 @@ def test_a_check_changes_nothing(shop):
     assert played.rc == 0, played.stdout
     assert shop.writes() == []
     assert shop.live() == {"frontend": NEW, "backend": NEW}
+
+
+def test_an_alert_rolls_back_once_and_only_under_the_policy(shop):
+    alert, policy = "Sentry: errors of the API", {"younger": "1000 h"}
+    refused = shop.play("rollback.yml", alert=alert)
+    assert refused.rc == 2
+    assert "Nothing was changed" in refused.text
+    assert "An alert rolls nothing back, as rollback_on_alert is not set" in refused.text
+    assert shop.writes() == []
+    played = shop.play("rollback.yml", alert=alert, rollback_on_alert=policy)
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    shop.forget_requests()
+    again = shop.play("rollback.yml", alert=alert, rollback_on_alert=policy)
+    assert again.rc == 2
+    assert "An alert rolls back once, and the last run in the ledger is not a good deploy" in again.text
+    assert shop.writes() == []
