@@ -33,7 +33,7 @@ from ansible_collections.storefront.runbook.plugins.modules import release_appro
 from tests.unit.support import FakeVendor, reply, run_module
 
 PEOPLE = ("bob", "carol", "mallory", "awx")
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # when the tests were collected, which may be an hour before one of them runs
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +90,7 @@ class Desk:
 
     def forge(self, change: Callable[[approval.Approval], approval.Approval], key: str = "bob") -> None:
         """Store an approval that approve.yml would not give."""
-        one = approval.Approval(self.subject(), "bob", "ssh", NOW, NOW + timedelta(hours=1))
+        one = approval.Approval(self.subject(), "bob", "ssh", NOW, NOW + timedelta(hours=20))
         made = change(one)
         data = envelope.wrap(approval.write(made), str(self.keys[key]), NAMESPACE)
         self.put(made.subject, data)
@@ -141,7 +141,7 @@ def test_two_of_three_have_to_approve_and_one_counts_once(desk: Desk) -> None:
     desk.approve()
     again = desk.approve()
     assert (again["changed"], "counts once" in again["message"]) == (False, True)
-    desk.forge(lambda one: replace(one, expires=NOW + timedelta(hours=2)))
+    desk.forge(lambda one: replace(one, expires=NOW + timedelta(hours=21)))
     assert "1 of 2 approvals" in desk.ask(needed=2)["msg"]
     assert "bob has approved already, and counts once" in desk.ask(needed=2)["msg"]
     desk.approve("carol")
@@ -164,7 +164,7 @@ def test_an_approval_for_other_migrations_is_refused(desk: Desk) -> None:
     ("change", "said"),
     [
         (lambda one: replace(one, expires=NOW - timedelta(seconds=1)), "the approval by bob ended at"),
-        (lambda one: replace(one, at=NOW + timedelta(hours=2)), "which is to come"),
+        (lambda one: replace(one, at=NOW + timedelta(hours=12)), "which is to come"),
         (lambda one: replace(one, by="carol"), "the approval by carol was signed by bob"),
         (lambda one: replace(one, system="github"), "the approval by bob was signed by bob"),
         (lambda one: replace(one, system="awx"), "the approval by bob was signed by bob"),
@@ -222,7 +222,7 @@ def test_a_changed_approval_counts_for_nothing_wherever_it_was_changed(desk: Des
 
 
 def test_a_signature_of_evidence_approves_nothing(desk: Desk) -> None:
-    one = approval.Approval(desk.subject(), "bob", "ssh", NOW, NOW + timedelta(hours=1))
+    one = approval.Approval(desk.subject(), "bob", "ssh", NOW, NOW + timedelta(hours=20))
     desk.put(one.subject, envelope.wrap(approval.write(one), str(desk.keys["bob"])))
     assert "its signature does not fit" in refused(desk)
 
