@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..source.shop.variables import names_in
 from .restart import listed, named
@@ -24,7 +24,7 @@ SHORT = 8  # letters of a digest that are shown: enough to see that two differ
 ASKING = ("variable_values", "from_env", "unset", "compare_with")
 FROM_FILE = "Put it into a file that ansible-vault encrypts and give that with -e @values.yml, or use -e from_env=NAME"
 
-Digests = dict[str, str | None]  # None is a value that is set and not shown
+Digests = dict[str, Optional[str]]  # noqa: UP045 -- ansible-test reads "|" as of Python 3.9; None is a value that is not shown
 
 
 def wanted(asked: Mapping[str, Any], units: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) -> dict[str, Any]:

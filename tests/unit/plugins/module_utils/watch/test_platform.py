@@ -31,9 +31,11 @@ def render(request: Request) -> Answer:
 def test_render_counts_the_answers_of_the_web_units() -> None:
     vendor = FakeVendor(render)
     with vendor.installed():
-        (found,) = counted(RENDER, 90, lambda: None).items()
-    assert (found[0], found[1].asked, found[1].failed) == ("Render api", 100, 3)
-    assert found[1].why == "1 answers with 500, 2 answers with 503"
+        found = counted(RENDER, 90, lambda: None)
+    assert list(found) == ["Render api"]
+    api = found["Render api"]
+    assert (api.asked, api.failed) == (100, 3)
+    assert api.why == "1 answers with 500, 2 answers with 503"
     query = vendor.requests[-1].query
     assert (query["resource"], query["aggregateBy"]) == ("srv-1", "statusCode")
 
