@@ -37,37 +37,6 @@ options:
       - Names of variables to remove.
     type: list
     elements: str
-  rotate:
-    description:
-      - Rotation of one secret among the service's variables. The old value comes from the platform and is not given.
-    type: dict
-    suboptions:
-      state:
-        description:
-          - V(read) only reports in RV(rotation).
-          - V(rotated) gives the variable its new value, which is I(value), or its URL with I(user) and I(password). Its
-            present value goes to I(previous).
-          - V(restored) gives the variable the value that is in I(previous), and removes that.
-        type: str
-        choices: [read, rotated, restored]
-        required: true
-      variable:
-        description: Name of the variable.
-        type: str
-        required: true
-      previous:
-        description: Name of the variable that has the old value until the rotation ends.
-        type: str
-        required: true
-      value:
-        description: The new value. Never shown, logged or written to disk.
-        type: str
-      user:
-        description: The new user of a URL.
-        type: str
-      password:
-        description: The password of I(user). Never shown, logged or written to disk.
-        type: str
   deploy:
     description:
       - Whether to redeploy the service with the new values and wait until it is healthy.
@@ -80,6 +49,8 @@ options:
     description:
       - Seconds between two requests for the state.
     type: float
+extends_documentation_fragment:
+  - storefront.runbook.rotation
 attributes:
   check_mode:
     description: Same support as the platform's module.

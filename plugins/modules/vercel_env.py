@@ -38,37 +38,6 @@ options:
     type: list
     elements: str
     default: []
-  rotate:
-    description:
-      - Rotation of one secret among the project's variables. The old value comes from the platform and is not given.
-    type: dict
-    suboptions:
-      state:
-        description:
-          - V(read) only reports in RV(rotation).
-          - V(rotated) gives the variable its new value, which is I(value), or its URL with I(user) and I(password). Its
-            present value goes to I(previous).
-          - V(restored) gives the variable the value that is in I(previous), and removes that.
-        type: str
-        choices: [read, rotated, restored]
-        required: true
-      variable:
-        description: Name of the variable.
-        type: str
-        required: true
-      previous:
-        description: Name of the variable that has the old value until the rotation ends.
-        type: str
-        required: true
-      value:
-        description: The new value. Never shown, logged or written to disk.
-        type: str
-      user:
-        description: The new user of a URL.
-        type: str
-      password:
-        description: The password of I(user). Never shown, logged or written to disk.
-        type: str
   exclusive:
     description:
       - Whether to remove every variable of O(environments) that is not in O(variables). Refused if O(variables) is
@@ -89,6 +58,7 @@ options:
         is the API token, so after a change of the token the module sets sensitive variables again.
     type: str
 extends_documentation_fragment:
+  - storefront.runbook.rotation
   - storefront.runbook.vercel
   - storefront.runbook.api
   - storefront.runbook.lease
