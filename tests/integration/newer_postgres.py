@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from sandbox.cloud.server import free_port
 from sandbox.process import wait_until
 from sandbox.unprivileged import unprivileged
 
@@ -52,8 +52,7 @@ def newer_postgres(
     ``locale`` are the options of initdb for the locale of its databases.
     """
     bin_ = bin_ or programs()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     prefix = unprivileged(folder, bin_ / "initdb")
     data = folder / "data"
     made = [

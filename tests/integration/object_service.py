@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
+from sandbox.cloud.server import free_port
+
 READY_WITHIN = 60.0  # seconds
 CONDITIONS = ("if-match", "if-none-match")
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -27,8 +28,7 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 @contextmanager
 def object_service(folder: Path) -> Iterator[str]:
     """Run moto's server and give its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     log = folder / "moto.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 
 from conftest import ROOT
+from sandbox.cloud.server import free_port
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from sandbox.unprivileged import unprivileged
@@ -45,8 +46,7 @@ def shop(sandbox: Sandbox, tmp_path: Path) -> Iterator[Shop]:
 @pytest.fixture
 def pooler(shop: Shop, tmp_path: Path) -> Iterator[int]:
     """The port of a PgBouncer that pools by transaction, and takes a database's name from its client."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tmp_path / "pooler"
     folder.mkdir()
     server = shop.sandbox.state["postgres"]

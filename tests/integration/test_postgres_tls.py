@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,6 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from sandbox.cloud.server import free_port
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from sandbox.unprivileged import unprivileged
@@ -133,8 +133,7 @@ def _serve(bin_: Path, folder: Path, *, tls: bool) -> Iterator[Server]:
     (data / "pg_hba.conf").write_text(
         f"{certs}host all carded all reject\nhost all all all trust\nlocal all all trust\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
     settings |= {"ssl": "on", "ssl_ca_file": "ca.crt"} if tls else {}
     argv = [

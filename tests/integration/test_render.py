@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
+from ansible_collections.storefront.runbook.plugins.module_utils.watch import platform
 from ansible_collections.storefront.runbook.plugins.modules import render_env, render_info, render_service
 
 from sandbox.storefront import Sandbox
@@ -196,6 +197,16 @@ def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     assert {"DATABASE_URL", "JWT_SECRET"} <= {variable["name"] for variable in info["variables"]}
     assert any("Using Node" in line["message"] for line in info["logs"])
     assert (info["auto_deploy"], info["source"]["branch"], info["start_command"]) == (False, "main", "npm start")
+
+
+def test_the_answers_that_render_counted_are_those_that_were_given(shop: Shop):
+    shop.release("v1.0.0")
+    for _request in range(3):
+        assert shop.served()
+    cloud, unit = shop.sandbox.state, {"name": "api", "service": shop.state["render"]["services"]["api"], "kind": "web"}
+    given = {"platform": "render", "api_token": cloud["tokens"]["render"], "api_url": cloud["cloud"]["render_url"]}
+    (counted,) = platform.counted({**given, "units": [unit]}, 3600, lambda: None).values()
+    assert (counted.asked >= 3, counted.failed) == (True, 0), counted
 
 
 def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):

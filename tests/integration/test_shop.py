@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +28,7 @@ from ansible_collections.storefront.runbook.plugins.modules import edge_check
 
 from sandbox import tools
 from sandbox.cloud.builds import Blobs, Builder, BuildFailed, Recipe
+from sandbox.cloud.server import free_port
 from sandbox.process import wait_until
 from sandbox.repository import files_of
 from sandbox.state import CACHE
@@ -95,19 +95,13 @@ class Shop:
     @contextmanager
     def api(self, app: Path, log: Path, **variables: str) -> Iterator[httpx.Client]:
         """A client of a running API."""
-        port = str(_free_port())
+        port = str(free_port())
         process = self.start(app, "server", log, PORT=port, **variables)
         with _ended(process), httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
             assert (
                 wait_until(lambda: process.poll() is not None or _answers(client), PATIENCE) and process.poll() is None
             ), log.read_text()
             yield client
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -394,7 +388,7 @@ def test_the_worker_reports_that_it_lives(shop: Shop, worker: subprocess.Popen[b
 
 
 def test_the_worker_answers_on_a_port_that_it_was_given(shop: Shop, backend: Path, log: Path) -> None:
-    port = _free_port()
+    port = free_port()
     process = shop.start(backend, "worker", log, PORT=str(port))
     with _ended(process), httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         assert wait_until(lambda: _answers(client), PATIENCE)
@@ -443,7 +437,7 @@ def test_a_job_that_fails_is_tried_again(
 
 @pytest.mark.parametrize("script", ["server", "worker"])
 def test_a_unit_ends_cleanly_when_it_is_asked_to(shop: Shop, backend: Path, tmp_path: Path, script: str) -> None:
-    port = _free_port()
+    port = free_port()
     process = shop.start(backend, script, tmp_path / "log", PORT=str(port))
     with _ended(process), httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         assert wait_until(lambda: _answers(client), PATIENCE)

@@ -341,7 +341,7 @@ class Render(Vendor):
         for minute, counts in service.answered.items():
             for status, count in counts.items() if since - 60 < int(minute) <= until else ():
                 at = datetime.fromtimestamp(int(minute), UTC).isoformat().replace("+00:00", "Z")
-                series.setdefault(status, []).append({"timestamp": at, "value": float(count)})
+                series.setdefault(status, []).append({"timestamp": at, "value": float(count), "unit": "requests"})
         return JSONResponse(
             [
                 {
