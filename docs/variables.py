@@ -41,6 +41,7 @@ RUN = {
     "alert": ("rollback",),
     "commit": ("deploy", "preflight", "evidence", "approve"),
     "take_over": ("deploy", "preflight"),
+    **dict.fromkeys(("dress_rehearsal", "dress_rehearsal_storefront"), ("deploy", "preflight")),
     "maintenance": ("deploy", "preflight"),
     "approve_migration": ("deploy", "preflight", "migrate"),
     "accept_schema": ("deploy", "preflight", "migrate", "rollback"),

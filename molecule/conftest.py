@@ -193,13 +193,16 @@ UNASKED: dict[str, dict[str, Any]] = {
 }
 
 
-def development(folder: Path, *storefronts: str) -> str:
-    """Write the inventory for development again, with these storefronts of the sandbox, and return its path."""
+def development(folder: Path, *storefronts: str, **variables: Any) -> str:
+    """Write the inventory for development again, with these storefronts of the sandbox and with variables of theirs.
+    Return its path.
+    """
     if not folder.exists():
         folder.mkdir()
         for part in ("group_vars", "sandbox.sh"):
             (folder / part).symlink_to(ROOT / "inventories/development" / part)
-        (folder / "hosts.yml").write_text(json.dumps({"storefronts": {"hosts": dict.fromkeys(storefronts)}}))
+        hosts = {name: variables or None for name in storefronts}
+        (folder / "hosts.yml").write_text(json.dumps({"storefronts": {"hosts": hosts}}))
     return str(folder)
 
 

@@ -261,6 +261,11 @@ def _of_the_run(given: Given) -> Iterator[str]:
             "environment_role belongs to the inventory: on the command line it would call any environment staging."
             " Leave it out here, and set it in the inventory"
         )
+    if is_set(given, "dress_rehearsal_storefront") and not is_set(given, "dress_rehearsal"):
+        yield (
+            "dress_rehearsal is missing: name the inventory of dress_rehearsal_storefront, such as -e"
+            " dress_rehearsal=staging"
+        )
     if given.playbook == "restore" and not any(
         is_set(given, name) for name in ("backup", "undo", "database_restore_adopt")
     ):

@@ -76,6 +76,8 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
     total = max((ended - began).total_seconds(), 0.0) if began and ended else 0.0
     history = History()
     history.read(_list(given.get("history")))
+    rehearsal = _map(given.get("rehearsal"))
+    history.plan(rehearsal.get("planned"))
     bars = timeline.bars(_maps(report.get("steps")), total, history)
     outcome, kind = str(report.get("outcome") or "failed"), str(report.get("kind") or "deploy")
     return {
@@ -97,6 +99,7 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
         "usual": duration(history.usual_deploy()) if kind == "deploy" else "",
         "units": _units(report),
         "urls": _map(report.get("urls")),
+        "rehearsal": _rehearsal(rehearsal),
         "bars": bars,
         "critical": timeline.critical(bars),
         "verdict": given.get("verdict", ""),
@@ -149,6 +152,15 @@ def _words(state: Any) -> str:
     if isinstance(state, Mapping):
         return ", ".join(f"{name}: {value}" for name, value in state.items()) or "none"
     return "none" if state is None else str(state)
+
+
+def _rehearsal(rehearsal: Facts) -> str:
+    """Return where the planned times come from; empty where the release was not rehearsed."""
+    if not rehearsal.get("planned"):
+        return ""
+    where = f"{rehearsal.get('storefront')} of {rehearsal.get('inventory')}"
+    record = f" (record {rehearsal['record']})" if rehearsal.get("record") else ""
+    return f"{rehearsal.get('release')} was deployed to {where} first, in {duration(rehearsal.get('seconds'))}{record}."
 
 
 def _units(report: Facts) -> list[dict[str, Any]]:

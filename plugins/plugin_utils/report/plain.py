@@ -21,7 +21,8 @@ def _lines(run: Mapping[str, Any]) -> Iterator[str]:
     for one in run["back"]:
         result = "put back" if one["done"] else f"NOT put back: {one['why']}"
         yield f"  {one['what']} {one['to']}: {result}"
-    yield from (f"  {step.label}: {step.took}, {step.outcome} (usually {step.planned})" for step in run["bars"])
+    yield from ([f"  dress rehearsal: {run['rehearsal']}"] if run["rehearsal"] else [])
+    yield from (f"  {step.label}: {step.took}, {step.outcome} ({step.word} {step.planned})" for step in run["bars"])
     yield from (f"  {check['id']} {check['name']}: {check['outcome']}. {check['answered']}" for check in run["checks"])
     yield from (f"  migration {one['name']}: {one['state']}" for one in run["migrations"])
     yield from (f"  backup {name}: {value}" for name, value in run["backup"])

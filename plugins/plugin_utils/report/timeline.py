@@ -30,6 +30,7 @@ class Bar:
     usual: float | None
     left: float
     width: float
+    word: str = "usually"
 
     @property
     def took(self) -> str:
@@ -50,7 +51,7 @@ class Bar:
             return ""
         more = self.seconds - self.usual
         if abs(more) < 0.05:
-            return "as usual"
+            return f"as {'planned' if self.word == 'planned' else 'usual'}"
         return f"{duration(abs(more))} {'longer' if more > 0 else 'shorter'}"
 
 
@@ -64,7 +65,7 @@ def bars(steps: Iterable[Mapping[str, Any]], total: float, history: History) -> 
     at = before
     for name, outcome, seconds in timed:
         place = (100 * at / whole, 100 * seconds / whole)
-        found.append(Bar(name, labels.of_step(name), outcome, seconds, history.usual(name), *place))
+        found.append(Bar(name, labels.of_step(name), outcome, seconds, history.usual(name), *place, history.word(name)))
         at += seconds
     return found
 

@@ -34,10 +34,10 @@ def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: in
         note = _progress(run, notes.get(host, ""))
         if len(busy) == 1:
             name = f"{host} | " if run.about.several else ""
-            head, times = f"{name}{pad(label, LABEL)} ", f"({_times(now - since, usual)})"
+            head, times = f"{name}{pad(label, LABEL)} ", f"({_times(run, now - since, usual)})"
             note = cut(_UUID.sub(r"\1", note), max(room - columns(head) - columns(times) - MARGIN, 0))
             return f"{head}{f'{note} ' if note else ''}{times}"
-        described.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(now - since, usual)})")
+        described.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(run, now - since, usual)})")
     return "; ".join(described)
 
 
@@ -47,7 +47,7 @@ def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:
     if run.ended or not label or now - since < least:
         return []
     note = _progress(run, note)
-    return [Line(f"{note}, " * bool(note) + _times(now - since, usual, " so far"), label)]
+    return [Line(f"{note}, " * bool(note) + _times(run, now - since, usual, " so far"), label)]
 
 
 def _progress(run: Run, note: str) -> str:
@@ -55,5 +55,6 @@ def _progress(run: Run, note: str) -> str:
     return _LIMIT.sub("", run.plan.by_unit(one_line(note)))
 
 
-def _times(elapsed: float, usual: float | None, ending: str = "") -> str:
-    return f"{whole(max(elapsed, 0))}{ending}" + (f", usually {whole(max(round(usual), 1))}" if usual else "")
+def _times(run: Run, elapsed: float, usual: float | None, ending: str = "") -> str:
+    word = run.history.word(run.step.name if run.step else "")
+    return f"{whole(max(elapsed, 0))}{ending}" + (f", {word} {whole(max(round(usual), 1))}" if usual else "")

@@ -53,7 +53,7 @@ _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own
 def headline(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
     """Return the line of the outcome, and the further lines of the play's own message."""
     about, message = run.about, _message(run)
-    took = duration(run.now - about.began)
+    took = duration(run.now - about.began - run.history.rehearsed)
     if outcome == "released":
         usual = duration(run.history.usual_deploy())
         return (

@@ -19,9 +19,14 @@ class History:
     """Seconds of each step that ended well in earlier runs, and of each deploy that did."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    planned: dict[str, float] = field(default_factory=dict)  # from the dress rehearsal of this release
+    rehearsed: float = 0.0  # seconds that it took
     deploys: list[float] = field(default_factory=list)
 
     def learn(self, event: Event) -> None:
+        if event.module == "dress_rehearsal":
+            self.plan(event.get("rehearsal", "planned"))
+            self.rehearsed = float(event.get("rehearsal", "seconds") or 0.0)
         records = event.get("records") if event.module == "release_info" else None
         self.read(records if isinstance(records, list) else [])
 
@@ -40,8 +45,18 @@ class History:
                 ):
                     self.seconds.setdefault(str(step.get("name")), []).append(float(step["seconds"]))
 
+    def plan(self, planned: Any) -> None:
+        """Take the times of a dress rehearsal, where there is one."""
+        times = planned.items() if isinstance(planned, Mapping) else ()
+        self.planned |= {str(name): float(seconds) for name, seconds in times if isinstance(seconds, (int, float))}
+
+    def word(self, step: str) -> str:
+        return "planned" if step in self.planned else "usually"
+
     def usual(self, step: str) -> float | None:
-        """The median of a step's times, or None where none is known."""
+        """The time that a step took in the dress rehearsal, else the median of its times; None where none is known."""
+        if step in self.planned:
+            return self.planned[step]
         known = self.seconds.get(step)
         return median(known) if known else None
 

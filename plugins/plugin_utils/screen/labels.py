@@ -71,6 +71,7 @@ MODULES = {
     "performance_check": "performance",
     "watch_release": "watch the release",
     "release_record": "record it",
+    "dress_rehearsal": "dress rehearsal",
     "run_report": "write the report",
     "run_events": "send events",
     "deploy_lease": "lease",

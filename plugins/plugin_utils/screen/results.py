@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import labels
 from .amounts import age, duration, number, size
 from .event import Event
 from .text import listed
@@ -172,6 +173,20 @@ def _watch(event: Event, check: bool) -> str:
     return f"{event.get('verdict')} after {duration(event.get('seconds'))}{how}: {'; '.join(errors[:2])}"
 
 
+def _dress_rehearsal(event: Event, check: bool) -> str:
+    found = event.get("rehearsal") or {}
+    where = f"{found.get('storefront')} of {found.get('inventory')}"
+    if check:
+        missing = f"; it has no {listed(found['missing'])}" if found.get("missing") else ""
+        return (
+            f"would deploy {found.get('release')} to {where} first ({listed(found.get('surfaces') or [])}), where"
+            f" {found.get('live')} is live{missing}"
+        )
+    times = sorted((found.get("planned") or {}).items(), key=lambda step: step[1], reverse=True)
+    planned = [f"{labels.of_step(name)} {duration(seconds)}" for name, seconds in times]
+    return f"{found.get('release')} is live in {where}; planned: {listed(planned, 5)}"
+
+
 def _record(event: Event, check: bool) -> str:
     return "would be written to the ledger" if check else f"record {event.get('record', 'id')}"
 
@@ -278,6 +293,7 @@ MODULES: dict[str, Describe] = {
     "page_check": _pages,
     "performance_check": _performance,
     "watch_release": _watch,
+    "dress_rehearsal": _dress_rehearsal,
     "release_record": _record,
     "pg_backup_prune": _prune,
     "pg_backup_info": _catalogue,

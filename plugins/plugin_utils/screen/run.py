@@ -61,6 +61,8 @@ class Run(State):
             return
         if self.step and not self.rescuing:
             self._doing = (labels.of_step(self.step.name), self.step.began)
+        elif event.module == "dress_rehearsal":
+            self._doing = (labels.of_event(event, ""), at)
         elif event.module and event.module not in QUIET and (self.leased or self.about.kind not in LEASED):
             self._doing = (
                 labels.MODULES.get(
@@ -168,6 +170,7 @@ class Run(State):
             return self._lease(event)
         if event.asked or event.module in QUIET or not event.good or isinstance(event.get("results"), list):
             return []
+        repeated = event.module in self.did
         self.did.add(event.module)
         if self.about.kind in PAGES:
             self._listed = self._listed or isinstance(event.get("page"), list)
@@ -179,6 +182,10 @@ class Run(State):
             return []
         if self.step and not self.rescuing:
             return self._in_step(event, summary, unit)
+        if event.module == "dress_rehearsal":  # check mode asks twice, in preflight and in its turn
+            if repeated:
+                return []
+            return [*self._plan(), Line(summary, labels.of_event(event, unit), duration(event.at - event.began))]
         if (
             (self.about.kind in LEASED and not self.leased)
             or self.about.kind == "preflight"

@@ -488,3 +488,10 @@ def test_a_decision_about_a_watch_needs_its_reason() -> None:
     assert wrong("watch", {**watch, "decide": "continue", "decide_reason": "seen by hand"}) == []
     assert "decide_reason is missing" in " ".join(wrong("watch", {**watch, "decide": "continue"}))
     assert "decide is missing" in " ".join(wrong("watch", {**watch, "decide_reason": "seen by hand"}))
+
+
+def test_a_storefront_of_a_dress_rehearsal_needs_the_inventory_of_it() -> None:
+    values = {**WHOLE, "dress_rehearsal_storefront": "shop"}
+    assert "dress_rehearsal is missing" in " ".join(wrong("deploy", values))
+    assert wrong("deploy", {**values, "dress_rehearsal": "staging"}) == []
+    assert "dress_rehearsal" in " ".join(wrong("deploy", {**WHOLE, "dress_rehearsal": {"inventory": "staging"}}))

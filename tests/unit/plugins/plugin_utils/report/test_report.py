@@ -311,3 +311,16 @@ def test_a_watch_of_one_side_has_one_line():
     alone = plots.of_watch([[10, 0, None, None], [12, 1, None, None]], "2.0 s")
     assert [len(plot["lines"]) for plot in alone] == [1, 1]
     assert plots.of_watch([[10, 0, None, None]], "2.0 s") == []
+
+
+def test_the_planned_times_are_those_of_the_dress_rehearsal():
+    rehearsal = {"storefront": "stage", "inventory": "staging", "release": "v1.1.0", "seconds": 90.0, "record": "ab12"}
+    facts = failed_deploy(rehearsal={**rehearsal, "planned": {"backend.release": 50.0}})
+    page = shown(facts).text
+    assert "v1.1.0 was deployed to stage of staging first, in 90.0 s (record ab12)." in page
+    assert "the planned time, which the step took in the dress rehearsal" in page
+    made = model.model(facts)
+    (bar,) = [one for one in made["bars"] if one.name == "backend.release"]
+    assert (bar.word, bar.planned) == ("planned", "50.0 s")
+    assert "(planned 50.0 s)" in plain.text(made)
+    assert "Dress rehearsal" not in shown().text

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.doing import live
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.event import Event
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.headline import FIXED
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line, Page
@@ -452,3 +453,17 @@ def test_what_ansible_puts_before_a_message_is_not_shown():
 def test_a_release_that_was_not_named_has_its_place_in_the_next_command():
     refused = at(5, "ansible.builtin.fail", "failed", msg="Nothing was changed. 1 to correct:\n- release is missing")
     assert "-e release=<release>" in " ".join(shown(run_of(release=""), [refused], bad=True))
+
+
+def test_the_times_of_a_dress_rehearsal_are_the_plan():
+    rehearsal = {"storefront": "stage", "inventory": "staging", "release": "v1.1.0", "seconds": 30.0}
+    rehearsal |= {"planned": {"database.backup": 3.0, "backend.release": 12.5}}
+    run = run_of("v1.1.0")
+    run.starts("storefront.runbook.dress_rehearsal", BEGAN)
+    assert run.doing()[0] == "dress rehearsal"
+    done = at(31, f"{COLLECTION}dress_rehearsal", rehearsal=rehearsal)
+    text = " ".join(line.text for event in (done, *begun("backend.release", 32)) for line in run.take(event))
+    assert "v1.1.0 is live in stage of staging; planned: release the backend 12.5 s, back up the database 3.0 s" in text
+    assert live({"shop": run}, {}, BEGAN + 36) == "release the backend     (4 s, planned 12 s)"
+    ended = shown(run, [report(62, release="v1.1.0")], Page(100))
+    assert any(line.startswith("RELEASED v1.1.0 in 32") for line in ended), "without the rehearsal"
