@@ -195,7 +195,11 @@ class _Timed:
                         raise
         finally:
             self._dns_host, self.timeout = asked, timeout
-        limit.turn()
+        try:
+            limit.turn()
+        except BaseException:
+            sock.close()  # the connection does not have it yet, so nobody else closes it
+            raise
         # Python's handshake takes that as the time for all of it
         sock.settimeout(max(0.001, min(CONNECTING, limit.left())))
         return sock

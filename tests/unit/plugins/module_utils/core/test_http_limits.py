@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import queue
 import resource
 import socket
 import ssl
@@ -149,6 +150,22 @@ def test_the_lease_is_renewed_while_an_answer_drips_and_its_loss_ends_the_wait(m
     with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(LeaseLost):
         client_of(address, timeout=60, tick=tick).request("GET", "/")
     assert len(ticks) == 3
+
+
+def test_a_connection_that_comes_too_late_for_its_exchange_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "TICK_EVERY", 0.0)  # the first tick comes when the connection stands
+    received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def behave(connection: socket.socket) -> None:
+        received.put(connection.recv(65536))
+
+    def tick() -> None:
+        raise LeaseLost("taken over")
+
+    with rude_server.rude_server(behave) as address, pytest.raises(LeaseLost) as caught:
+        client_of(address, timeout=LONG, tick=tick).request("GET", "/")
+    assert received.get(timeout=LONG) == b"", "the server sees the end of the connection"
+    assert caught.traceback, "whose frames hold the socket"
 
 
 def test_a_log_that_never_ends_is_left_with_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
