@@ -33,6 +33,8 @@ INSTEAD = {
     ("rollback", "release"): "name the release to go back to with -e to=<release>",
     ("deploy", "to"): "name the release with -e release=<release>",
 }
+# What names one thing for one run. Left out, it means more: every unit, the newest backup, the last release.
+CHOSEN = {*RUN, "refresh_backup"}
 WEB = ("https", "http")
 # what a page has to contain may look like a placeholder
 FREE_TEXT = ("verify_frontend_checks", "verify_backend_checks")
@@ -97,7 +99,7 @@ def wrong(entries: Entries, given: Given) -> list[str]:
         if name in given.broken:
             problems.append(f"{name} cannot be read: {given.broken[name]}")
         elif name in given.values:
-            problems += _value(name, spec, given.values[name])
+            problems += list(_value(name, spec, given.values[name])) or list(_lost(name, spec, given))
         elif spec.get("required"):
             problems.append(". ".join(filter(None, [_missing(name, spec), given.hints.get(name)])))
     problems += [
@@ -181,6 +183,21 @@ def _value(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
             else placeholders.found(name, value, secret=bool(spec.get("no_log")), only_obvious=name in FREE_TEXT)
         )
     yield from problems or _address(name, spec, value)
+
+
+def _lost(name: str, spec: Mapping[str, Any], given: Given) -> Iterator[str]:
+    """A choice of the command line that is empty: a pipeline has lost its value, and the run must not take all instead.
+
+    AWX sends an empty text for every question of a survey that nobody answered.
+    """
+    chosen = name in CHOSEN and name in given.commanded and "awx_job_id" not in given.names
+    if chosen and _says_nothing(given.values[name]):
+        yield f"{name} is empty: give it a value, or leave it out. {argument_spec.described(spec)}"
+
+
+def _says_nothing(value: Any) -> bool:
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    return all(argument_spec.is_empty(item) for item in items)
 
 
 def _address(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:

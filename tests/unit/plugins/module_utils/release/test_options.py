@@ -385,6 +385,19 @@ def test_what_another_playbook_reads_is_refused_on_the_command_line(playbook: st
     assert wrong(playbook, {**WHOLE, name: "v1"}) == [], "an inventory is shared by all playbooks"
 
 
+@pytest.mark.parametrize("name", [*sorted(RUN), "refresh_backup"])
+def test_a_choice_that_the_command_line_has_lost_is_refused(name: str) -> None:
+    playbook = RUN.get(name, ("refresh",))[0]
+    for empty in ("", " , ", [], None):
+        said = wrong(playbook, {**WHOLE, name: empty}, commanded=(name,))
+        assert [problem for problem in said if problem.startswith(name)], empty
+
+
+def test_a_question_of_awx_that_nobody_answered_is_left_out() -> None:
+    assert wrong("restart", {**WHOLE, "unit": ""}, more={"awx_job_id": 7}, commanded=("unit", "awx_job_id")) == []
+    assert wrong("restart", {**WHOLE, "unit": ""}) == [], "an inventory may set what a run does not choose"
+
+
 def test_a_restore_says_what_it_can_do() -> None:
     (problem,) = wrong("restore", {**WHOLE, "backup": LEFT_OUT})
     assert "-e backup=latest" in problem
