@@ -1,26 +1,31 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""secrets.yml rotates while customers buy: two roles of PostgreSQL in turn, and a random secret."""
+"""secrets.yml rotates while customers buy: two roles of PostgreSQL or two users of Redis in turn, a random secret."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+import redis
 
 from molecule.conftest import Shop
 from molecule.test_levers import killed_at, passed, refuses, service, types_at_vercel
 from sandbox import customer
+from tests.integration.redis_server import server
+from tests.integration.test_redis_login_user import LEAST, RIGHTS
 
 OLD, NEW = "shop_turn_a", "shop_turn_b"
 UNITS = ["api", "worker"]
 DATABASE = {"name": "db", "kind": "postgres_role", "variable": "DATABASE_URL", "roles": [OLD, NEW], "units": UNITS}
+CACHE = {"name": "cache", "kind": "redis_user", "variable": "REDIS_URL", "users": [OLD, NEW], "units": UNITS}
 SESSIONS = {
     "name": "jwt",
     "kind": "random",
@@ -41,8 +46,8 @@ def admin_url(shop: Shop) -> str:
     return f"{shop.sandbox.state['postgres']['url'].rpartition('/')[0]}/{shop.name}"
 
 
-def user(shop: Shop, unit: str) -> str:
-    return urlsplit(service(shop, unit)["variables"]["DATABASE_URL"]).username or ""
+def user(shop: Shop, unit: str, variable: str = "DATABASE_URL") -> str:
+    return urlsplit(service(shop, unit)["variables"][variable]).username or ""
 
 
 def can_login(shop: Shop) -> dict[str, bool]:
@@ -51,12 +56,34 @@ def can_login(shop: Shop) -> dict[str, bool]:
 
 
 @pytest.fixture
-def two_roles(shop: Shop) -> Iterator[Shop]:
-    """The shop logs in as the first of two roles, both members of the one that owns its tables."""
+def cache(tmp_path: Path) -> Iterator[redis.Redis]:
+    """A Redis with the two users, of which the first can log in, and the one that rotates them."""
+    users = [f"user {OLD} on >first {RIGHTS}", f"user {NEW} off {RIGHTS}", f"user rotator on >rotator {LEAST}"]
+    (tmp_path / "users.acl").write_text("\n".join([*users, "user default off", ""]))
+    with (
+        server(tmp_path, f"aclfile {tmp_path / 'users.acl'}") as port,
+        redis.Redis.from_url(f"redis://rotator:rotator@127.0.0.1:{port}/0") as client,
+    ):
+        yield client
+
+
+def enabled(cache: redis.Redis) -> dict[str, bool]:
+    return {name: "on" in cache.acl_getuser(name)["flags"] for name in (OLD, NEW)}
+
+
+def address(cache: redis.Redis, login: str) -> str:
+    return f"redis://{login}@127.0.0.1:{cache.get_connection_kwargs()['port']}/0"
+
+
+@pytest.fixture
+def two_roles(shop: Shop, cache: redis.Redis) -> Iterator[Shop]:
+    """The shop logs in as the first of two roles, both members of the one that owns its tables, and as the first of
+    two users of Redis.
+    """
     sql(shop, f"CREATE ROLE {OLD} LOGIN PASSWORD 'first'; CREATE ROLE {NEW}; GRANT {shop.name} TO {OLD}, {NEW}")
     url = shop.at["database_url"]
     place = url.rpartition("@")[2]
-    first = {"DATABASE_URL": f"postgresql://{OLD}:first@{place}"}
+    first = {"DATABASE_URL": f"postgresql://{OLD}:first@{place}", "REDIS_URL": address(cache, f"{OLD}:first")}
     passed(shop.play("variables.yml", unit=UNITS, variable_values=first))
     shop.forget_requests()
     yield shop
@@ -74,16 +101,15 @@ def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     given: dict[str, Any] = {**of_db, "secrets": [DATABASE], "secrets_database_url": admin_url(shop)}
     unnamed = {**DATABASE, "units": ["api"]}
     refuses(shop.play("secrets.yml", **(given | {"secrets": [unnamed]})), shop, f"worker logs in as {OLD}, too")
-    with shop.customers().watching() as customers:
+    with shop.customers().watching() as customers, customer.Buyers(shop.at, pause=1).buying() as buyers:
         killed = shop.play("secrets.yml", at=killed_at("Change worker"), **given)
         assert killed.rc != 0
         assert (user(shop, "api"), user(shop, "worker")) == (NEW, OLD)
         assert can_login(shop) == {OLD: True, NEW: True}
-        customer.buy(shop.at)
         shop.age_the_lease()
         done = passed(shop.play("secrets.yml", **given))
-        customer.buy(shop.at)
     assert {what for where, what in customers.seen if where == "backend"} == {"v1.0.0"}
+    assert (buyers.broken, buyers.refused, bool(buyers.orders)) == ([], 0, True)
     assert "SECRETS ROTATED" in done.text
     assert (user(shop, "api"), user(shop, "worker")) == (NEW, NEW)
     assert can_login(shop) == {OLD: False, NEW: True}
@@ -104,6 +130,30 @@ def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     assert (user(shop, "api"), user(shop, "worker")) == (NEW, NEW)
     assert can_login(shop) == {OLD: False, NEW: True}
     assert (shop.ledger()[-1]["outcome"], shop.objects("levers/")) == ("undone", {})
+
+
+def test_the_users_of_redis_take_turns_and_an_interrupted_turn_is_undone(two_roles: Shop, cache: redis.Redis) -> None:
+    shop = two_roles
+    given: dict[str, Any] = {"secrets": [CACHE], "secret_name": "cache"}
+    given["secrets_redis_url"] = address(cache, "rotator:rotator")
+    with shop.customers().watching() as customers, customer.Buyers(shop.at, pause=1).buying() as buyers:
+        assert shop.play("secrets.yml", at=killed_at("Change worker"), **given).rc != 0
+        assert (user(shop, "api", "REDIS_URL"), user(shop, "worker", "REDIS_URL")) == (NEW, OLD)
+        assert enabled(cache) == {OLD: True, NEW: True}
+        shop.age_the_lease()
+        passed(shop.play("secrets.yml", **(given | {"secret_step": "undo"})))
+        assert (user(shop, "api", "REDIS_URL"), user(shop, "worker", "REDIS_URL")) == (OLD, OLD)
+        assert enabled(cache) == {OLD: True, NEW: False}
+        assert (shop.ledger()[-1]["outcome"], shop.objects("levers/")) == ("undone", {})
+        done = passed(shop.play("secrets.yml", **given))
+    assert {what for where, what in customers.seen if where == "backend"} == {"v1.0.0"}
+    assert (buyers.broken, buyers.refused, bool(buyers.orders)) == ([], 0, True)
+    assert (user(shop, "api", "REDIS_URL"), user(shop, "worker", "REDIS_URL")) == (NEW, NEW)
+    assert enabled(cache) == {OLD: False, NEW: True}
+    password = urlsplit(service(shop, "api")["variables"]["REDIS_URL"]).password or ""
+    assert not [
+        text for text in (done.stdout, json.dumps(done.tasks), *map(str, shop.objects().values())) if password in text
+    ]
 
 
 def test_a_random_secret_is_generated_and_has_an_overlap(shop: Shop) -> None:
