@@ -36,8 +36,11 @@ INSTEAD = {
 # What names one thing for one run. Left out, it means more: every unit, the newest backup, the last release.
 CHOSEN = {*RUN, "refresh_backup"}
 WEB = ("https", "http")
-# what a page has to contain may look like a placeholder
-FREE_TEXT = ("verify_frontend_checks", "verify_backend_checks")
+# what a page has to contain, what a customer reads, and what is sent as it is may look like a placeholder
+FREE_TEXT = (
+    *("verify_frontend_checks", "verify_backend_checks", "verify_journeys", "verify_journey_variables"),
+    *("edge_maintenance_message", "refresh_rules", "variable_values"),
+)
 # What a token or a platform needs besides itself: (the variable that asks for it, the value that does, what is needed).
 COMPANIONS = (
     ("backend_platform", "railway", ("backend_project", "backend_environment")),
