@@ -68,7 +68,8 @@ def cache(tmp_path: Path) -> Iterator[redis.Redis]:
 
 
 def enabled(cache: redis.Redis) -> dict[str, bool]:
-    return {name: "on" in cache.acl_getuser(name)["flags"] for name in (OLD, NEW)}
+    found: dict[str, Any] = {name: cache.acl_getuser(name) for name in (OLD, NEW)}
+    return {name: "on" in user["flags"] for name, user in found.items()}
 
 
 def address(cache: redis.Redis, login: str) -> str:

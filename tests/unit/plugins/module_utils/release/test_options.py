@@ -408,7 +408,8 @@ def test_what_another_playbook_reads_is_refused_on_the_command_line(playbook: st
 @pytest.mark.parametrize("name", [*sorted(RUN), "refresh_backup"])
 def test_a_choice_that_the_command_line_has_lost_is_refused(name: str) -> None:
     playbook = RUN.get(name, ("refresh",))[0]
-    for empty in ("", " , ", [], None):
+    empties: tuple[Any, ...] = ("", " , ", [], None)
+    for empty in empties:
         said = wrong(playbook, {**WHOLE, name: empty}, commanded=(name,))
         assert [problem for problem in said if problem.startswith(name)], empty
 
