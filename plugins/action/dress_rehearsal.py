@@ -138,7 +138,7 @@ class ActionModule(ActionBase):
             program = Path(sys.executable).with_name("ansible-playbook")
             argv = [str(program) if program.exists() else shutil.which("ansible-playbook") or "ansible-playbook"]
             argv += [str(DEPLOY), "-i", str(inventory), "--limit", name, *vault]
-            argv += ["-e", json.dumps({**extra, "dress_rehearsal": ""})]
+            argv += ["-e", json.dumps({**extra, "dress_rehearsal": "none"})]
             with printed.open("wb") as output:
                 process = spawn(
                     argv,
