@@ -37,7 +37,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for a connection and for each answer, up to 60.
+      - Seconds for connecting, names and Sentinels included, and then for each answer, up to 60.
     type: float
     default: 5.0
 requirements:

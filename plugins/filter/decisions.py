@@ -49,6 +49,7 @@ from ..module_utils.release import (
     watch_sites,
 )
 from ..module_utils.release.operator_pass import operator_pass
+from ..module_utils.release.page_budget import seconds as page_seconds
 from ..module_utils.release.results import failure_message
 
 
@@ -322,6 +323,7 @@ class FilterModule:
             "shop_sessions": restores.sessions,
             "page_document": pages.document,
             "page_fails": pages.fails,
+            "page_seconds": page_seconds,
             "redis_report": redis_page.report,
             "window_options": pages.window_options,
             "stray_sessions": restores.strays,

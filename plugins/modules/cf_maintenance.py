@@ -310,7 +310,13 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     now, state = maintenance_switch.now(), params["state"]
     if state == "on":
         maintenance.refuse_wrong(params, now)
-    found = maintenance_switch.read_state(client.workers, params["zone"], params["account"], params["shop"])
+    given = (params["zone"], params["account"], params["shop"])
+    found, seen = maintenance_switch.asked(
+        lambda: maintenance_switch.read_state(client.workers, *given),
+        params["urls"] if state == "status" else [],
+        params["shop"],
+        params["timeout"] if state == "status" else None,
+    )
     hosts = maintenance.hosts_of(params["urls"], found.zone_name)
     own = [route.pattern for route in found.own]
     before = maintenance_switch.describe(own, found.config, now)
@@ -320,7 +326,6 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     result: dict[str, Any] = {"script": found.name, "not_covered": not_covered}
     if state == "status":
         words = {True: "maintenance", False: "open", None: "no answer"}
-        seen = {url: maintenance_switch.shows(url, params["shop"], params["timeout"]) for url in params["urls"]}
         return Plan({}, {}, None, {**result, "maintenance": before, "public": {url: words[seen[url]] for url in seen}})
     switch, config = Switch(found, delete=found.own), found.config
     if state == "on":

@@ -17,6 +17,7 @@ from ansible_collections.storefront.runbook.plugins.modules import redis_flush, 
 
 from sandbox.process import wait_until
 from tests.integration.redis_server import behind_tls, server
+from tests.unit.rude_server import rude_server, silence
 from tests.unit.support import run_module
 from tests.unit.tls_server import Authority
 
@@ -191,6 +192,11 @@ def test_sentinels_name_the_master(port: int, shop: redis.Redis, tmp_path: Path)
         there: dict[str, Any] = {"sentinels": [f"127.0.0.1:{sentinel}"], "sentinel_service": "shop"}
         assert info(address, **there)["mode"] == "sentinel"
         assert flush(address, "session:*", **there)["count"] == 20
+        with rude_server(silence) as silent:
+            hung = silent.removeprefix("http://")
+            found = info(address, sentinels=[hung, f"127.0.0.1:{sentinel}"], sentinel_service="shop", timeout=9)
+            assert found["mode"] == "sentinel", "a Sentinel that never answers leaves the next one its time"
+            assert info(address, sentinels=[hung] * 3, sentinel_service="shop", timeout=0.5)["failed"]
         stranger = info(address, sentinels=[f"127.0.0.1:{sentinel}"], sentinel_service="other")
         assert stranger["failed"]
         assert "sentinel_service" in stranger["msg"]

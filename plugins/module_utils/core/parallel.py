@@ -61,3 +61,23 @@ def answers(
             break
         found[name] = answer
     return found
+
+
+def bounded(question: Callable[[], T], timeout: float) -> Answered[T] | None:
+    """Return what a question answered, None where that takes longer than ``timeout`` seconds: no library limits the
+    time in which a name is resolved. What the question raises is raised.
+    """
+
+    def ask() -> tuple[T | None, Exception | None]:
+        try:
+            return question(), None
+        except Exception as error:
+            return None, error
+
+    found = answers({"": ask}, timeout=timeout, threads=1).get("")
+    if found is None:
+        return None
+    value, error = found.value
+    if error is not None:
+        raise error
+    return Answered(value, found.seconds)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,31 @@ def ansibles_folder() -> Path | None:
         fields = _stat(pid)
         pid = int(fields[1]) if fields else 0
     return found
+
+
+def ansibles_age() -> float | None:
+    """Return for how many seconds the ansible-playbook of this process has run. None where that is not known."""
+    found, pid = None, os.getpid()
+    for _ancestor in range(ANCESTORS):
+        words = _command(pid)
+        if any(Path(os.fsdecode(word)).name == "ansible-playbook" for word in words[:3]):
+            found = pid  # the worker that asks is a copy of it with the same words
+        elif found or not words:
+            break
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+    began = started(found) if found else None
+    if began is None:
+        return None
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK"), 0.0)
+
+
+def _command(pid: int) -> list[bytes]:
+    """The words of a process's command; empty when there is no such process, and where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def started(pid: int) -> int | None:

@@ -17,6 +17,7 @@ from ..platforms.cloudflare import client as cloudflare
 from ..platforms.cloudflare import maintenance_switch
 from ..platforms.cloudflare.workers import Workers
 from ..release import maintenance
+from ..release.page_budget import within
 from ..store.open import open_store
 from .gather import Facts, value
 from .storefront import Params
@@ -65,7 +66,7 @@ def record(params: Params) -> dict[str, Any]:
 def at_the_edge(params: Params) -> dict[str, Any]:
     """Return whether a Worker of ours holds the shop, as cf_maintenance reports it."""
     given = params["edge"]
-    seconds = max(params["timeout"] - 1, 1)
+    seconds = within(params["timeout"])
     url, plain = given["api_url"] or cloudflare.API_URL, given["allow_plain_http"]
     client = Workers(given["api_token"] or "", url, timeout=seconds, deadline=seconds, allow_plain_http=plain)
     with closing(client):

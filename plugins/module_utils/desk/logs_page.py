@@ -43,7 +43,7 @@ def sources(params: Params, want: Wanted, names: Sequence[str], kind: str) -> di
 
 def read(params: Params, want: Wanted, names: Sequence[str], kind: str) -> tuple[list[Line], int, dict[str, Fact]]:
     """Return the wanted lines of all units, how many older ones were left out, and what each unit answered."""
-    facts = gather(sources(params, want, names, kind), max(params["timeout"], 2 * STREAM))
+    facts = gather(sources(params, want, names, kind), params["timeout"])
     lines, left_out = merged((line for one in facts.values() if one.answered for line in one.value), want)
     return lines, left_out, facts
 
@@ -59,7 +59,7 @@ def _vercel(params: Params, kind: str) -> list[Line]:
         live = production(project)
         if live is None:
             return []
-        rows = client.runtime_log(project, live["id"], STREAM)
+        rows = client.runtime_log(project, live["id"], min(STREAM, params["timeout"] / 2))
     return _lines(line_of("frontend", row["at"], row["level"], _request(row)) for row in rows)
 
 

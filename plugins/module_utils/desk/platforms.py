@@ -26,6 +26,7 @@ from ..platforms.vercel import client as vercel
 from ..platforms.vercel.git import git_link
 from ..platforms.vercel.states import auto_assigns, describe, last_request, production, state_of, timestamp
 from ..platforms.vercel.variables import changes as variable_changes
+from ..release.page_budget import within
 from .storefront import Params
 
 MAINTENANCE = "MAINTENANCE_MODE"
@@ -36,7 +37,7 @@ ON = ("true", "1", "on", "yes")
 
 def hurry(api: ApiClient, seconds: float) -> None:
     """Give a call all of its retries within ``seconds``, so that what went wrong is known before the page is due."""
-    api.timeout = api.deadline = max(seconds - 1.0, seconds / 2)
+    api.timeout = api.deadline = within(seconds)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def board_page(params: Params, facts: Facts, entries: Sequence[Entry], names: Se
     }
     rows = [*_table(entries, names)]
     rows += [
-        Row(f"{name}: {problem}", "" if at else "not asked", ATTENTION)
+        Row(f"{name}: {problem}", "" if at else "not asked", ATTENTION, indent=2 + (LABEL if at else 0))
         for at, (name, problem) in enumerate(problems.items())
     ]
     rows += _changes(facts)

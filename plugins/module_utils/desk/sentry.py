@@ -10,6 +10,7 @@ from typing import Any
 
 from ..core.errors import ApiError
 from ..platforms.sentry.client import API_URL, Sentry
+from ..release.page_budget import within
 from .storefront import Params
 
 HOURS = 24
@@ -24,7 +25,7 @@ def is_set_up(params: Params) -> bool:
 def sentry(params: Params) -> dict[str, Any]:
     """Return {issues, sessions}. Issues have title, events, first_seen and url; sessions, by release, total and bad."""
     given = params["sentry"]
-    seconds = max(params["timeout"] - 1, 1)
+    seconds = within(params["timeout"])
     chosen: dict[str, Any] = {"projects": given["projects"], "environment": given["environment"] or ""}
     url, plain = given["api_url"] or API_URL, given["allow_plain_http"]
     client = Sentry(

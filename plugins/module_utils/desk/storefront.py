@@ -16,12 +16,12 @@ from ..core.bounds import refuse_outside, refuse_time_limit
 from ..core.errors import ConfigError
 from ..core.process import ansibles_folder
 from ..core.redact import secrets_of_url
+from ..release.page_budget import MOST_SECONDS
 from ..release.spelling import suggestion
 from ..site.check_options import CHECK
 
 Spec = dict[str, dict[str, Any]]
 Params = Mapping[str, Any]
-MOST_SECONDS = 60.0
 MOST_HOURS = 365 * 24  # that a backup may be old
 
 

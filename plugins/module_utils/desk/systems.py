@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ..backup.listing import list_backups, newest
 from ..checks import certificates, deploy_window
 from ..checks.check import Context
 from ..core.errors import ApiError, ConfigError
+from ..core.parallel import answers
 from ..core.wait import Waiter, nothing
 from ..migrations.report import summary
 from ..platforms.cloudflare import client as cloudflare
@@ -26,6 +28,7 @@ from ..redis import connection as redis_connection
 from ..redis import report as redis_report
 from ..release import lease_document, ledger_history
 from ..release.ledger import unfit
+from ..release.page_budget import within
 from ..site.check_options import to_check
 from ..site.probe import Prober
 from ..store.open import open_store
@@ -84,7 +87,7 @@ def database(params: Params, questions: Mapping[str, Question] = PG_QUESTIONS) -
     """Return what PostgreSQL says of its server, its sessions, its locks and the table of migrations."""
     given = params["database"]
     target = direct(given["url"], given["direct_url"] or None)
-    seconds = max(int(params["timeout"]) - 2, 2)
+    seconds = max(int(within(params["timeout"])), 1)
     with closing(connect_database(replace(target, connect_timeout=seconds))) as connection:
         inquiry = Inquiry(
             connection, statement_timeout=seconds / 2, limit=10, exact=False, interval=1.0, sleep=Waiter().sleep
@@ -94,7 +97,7 @@ def database(params: Params, questions: Mapping[str, Question] = PG_QUESTIONS) -
 
 def redis(params: Params, interval: float = 0.0) -> dict[str, Any]:
     """Return what Redis says of itself."""
-    options = {**params["redis"], "timeout": max(params["timeout"] - 2, 1)}
+    options = {**params["redis"], "timeout": within(params["timeout"])}
     with closing(redis_connection.connect(options)) as server:
         unavailable: dict[str, str] = {}
         found = redis_report.described(server, interval, Waiter().sleep, unavailable)
@@ -104,7 +107,7 @@ def redis(params: Params, interval: float = 0.0) -> dict[str, Any]:
 def edge(params: Params) -> dict[str, Any]:
     """Return the zone's state, its hit rate of the last hour and of the day before, and when the token ends."""
     given = params["edge"]
-    seconds = max(params["timeout"] - 1, 1)
+    seconds = within(params["timeout"])
     client = cloudflare.Cloudflare(
         given["api_token"] or "",
         given["api_url"] or cloudflare.API_URL,
@@ -165,15 +168,20 @@ def site(params: Params, name: str, url: str) -> list[dict[str, Any]]:
     }
     checks = [to_check(one, options) for one in params["checks"] if one.get("site") == name]
     waiter = Waiter(timeout=0, interval=1.0, heartbeat=nothing)
-    return [asdict(one) for one in Prober(waiter, timeout=max(params["timeout"] - 1, 1)).run(checks)]
+    return [asdict(one) for one in Prober(waiter, timeout=within(params["timeout"])).run(checks)]
 
 
 def tls(params: Params) -> dict[str, Any]:
     """Return how long the certificates of the public hosts are valid."""
-    hosts = hosts_of(params)
-    options = {"live": True, "hosts": hosts, "days_left": 21, "oldest_tls": "1.2", "ca_file": None, "timeout": 4.0}
-    answer = certificates.ask(Context(now=datetime.now(UTC)), options)
-    return {"outcome": answer.outcome, "answered": answer.answered, "hosts": (answer.facts or {}).get("hosts") or {}}
+    context, seconds = Context(now=datetime.now(UTC)), within(params["timeout"])
+    options = {"live": True, "days_left": 21, "oldest_tls": "1.2", "ca_file": None, "timeout": seconds / 2}
+
+    def ask(host: str) -> dict[str, Any]:
+        return (certificates.ask(context, {**options, "hosts": [host]}).facts or {}).get("hosts") or {}
+
+    hosts = {host: partial(ask, host) for host in hosts_of(params)}
+    found = answers(hosts, timeout=seconds, threads=len(hosts))  # one that does not answer must not hide the others
+    return {"hosts": {name: one for answer in found.values() for name, one in answer.value.items()}}
 
 
 def hosts_of(params: Params) -> list[str]:

@@ -9,6 +9,7 @@ import os
 import re
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
@@ -68,10 +69,20 @@ def direct(
 class Connection(ServerConnection):
     """A connection that calls ``heartbeat`` while the server works. ``stopped`` is what ``heartbeat``
     raised, after which the statement was cancelled.
+
+    ``give_up`` is when the server has to have answered the login, on the monotonic clock: libpq applies connect_timeout
+    only where it waits itself, and here ``_wait`` does.
     """
 
     heartbeat: Callable[[], None] = staticmethod(nothing)
     stopped: BaseException | None = None
+    give_up: float | None = None
+
+    def __init__(self, dsn: str) -> None:
+        seconds = int(extensions.parse_dsn(dsn).get("connect_timeout") or 0)
+        self.give_up = time.monotonic() + seconds if seconds > 0 else None
+        super().__init__(dsn)
+        self.give_up = None
 
 
 def connect(database: Database, *, heartbeat: Callable[[], None] = nothing) -> Any:
@@ -142,12 +153,13 @@ def _wait(connection: Any) -> None:
         if state == extensions.POLL_OK:
             return
         mine = [connection.fileno()]
+        left = _left(connection)
         try:
             ready = select.select(
                 mine if state == extensions.POLL_READ else [],
                 mine if state == extensions.POLL_WRITE else [],
                 [],
-                BEAT_INTERVAL,
+                min(BEAT_INTERVAL, left),
             )
             if not any(ready) and not getattr(connection, "stopped", None):
                 getattr(connection, "heartbeat", nothing)()
@@ -156,6 +168,15 @@ def _wait(connection: Any) -> None:
                 raise
             connection.stopped = reason
             connection.cancel()
+
+
+def _left(connection: Any) -> float:
+    """Return the seconds that are left for the login. Raises OperationalError, worded as libpq does, after them."""
+    give_up = getattr(connection, "give_up", None)
+    left = give_up - time.monotonic() if give_up is not None else BEAT_INTERVAL
+    if left <= 0:
+        raise psycopg2.OperationalError("timeout expired")
+    return left
 
 
 def execute(connection: Any, statement: Any, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:

@@ -26,11 +26,13 @@ except ImportError as error:  # reported by core.module.run through missing_requ
 
 from ..core.bounds import refuse_time_limit
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.parallel import bounded
 from ..core.redact import redact
 
 SCHEMES = ("redis", "rediss")
 SENTINEL_PORT = 26379
 MOST_SECONDS = 60.0
+LATE = "there was no answer in time"
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,25 @@ def connect(params: Mapping[str, Any]) -> Server:
     """Connect by a module's options: url, sentinels, sentinel_service, sentinel_password, ca_file, timeout.
 
     The server itself says whether it belongs to a cluster, or is a Sentinel. Raises Unreachable, ConfigError or
-    ApiError.
+    ApiError; within ``timeout``, however many servers and names have to be waited for.
     """
     refuse_time_limit("timeout", params["timeout"], MOST_SECONDS)
     address = address_of(params["url"])
     options = _options(params, address)
+    found = bounded(lambda: _connect(params, address, options), params["timeout"])
+    if found is None:
+        raise Unreachable(
+            f"{address.describe()} does not answer: {LATE}. Check that it runs and that this machine may reach it."
+        )
+    return found.value
+
+
+def _connect(params: Mapping[str, Any], address: Address, options: dict[str, Any]) -> Server:
     with explained(address):
         if params.get("sentinels"):
-            return Server(_master(params, options), address, "sentinel")
+            master = _master(params, options)
+            _mode(master)  # asks the Sentinels
+            return Server(master, address, "sentinel")
         client = redis.Redis.from_url(params["url"], **options)
         mode = _mode(client)
         if mode == "sentinel":
@@ -156,7 +169,9 @@ def _mode(client: Any) -> str:
 def _master(params: Mapping[str, Any], options: dict[str, Any]) -> Any:
     parts = urlsplit(params["url"])
     known = [(host, int(port or SENTINEL_PORT)) for host, _colon, port in map(_split, params["sentinels"])]
-    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "protocol")}
+    limits = {name: options[name] for name in ("retry", "protocol")}
+    each = params["timeout"] / (len(known) + 1)  # Sentinels that are down leave the others, and the master, their time
+    limits |= {"socket_timeout": each, "socket_connect_timeout": each}
     guards = {**limits, "password": params.get("sentinel_password")}
     library: Any = redis.sentinel
     sentinel = library.Sentinel(known, sentinel_kwargs={k: v for k, v in guards.items() if v})
@@ -221,7 +236,7 @@ def _why(text: str) -> str:
     if "Connection refused" in text:
         return "the connection was refused"
     if "imed out" in text or "Timeout" in text:
-        return "there was no answer in time"
+        return LATE
     if "Name or service not known" in text or "name resolution" in text:
         return "the host name does not resolve"
     if "CERTIFICATE_VERIFY_FAILED" in text:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 with suppress(ImportError):  # core.http gives run() the reason
     import requests
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, Unreachable
+from ...core.parallel import answers, bounded
 from ...core.transport import TooLarge, exchange, make_session
 from ...core.wait import Outcome, Waiter
 from .maintenance import Hosts, foreign, goes_on, iso, patterns, read_settings, script, script_name, settings
@@ -135,6 +138,25 @@ def shows(url: str, shop: str, seconds: float, session: Callable[..., Any] | Non
         except (requests.RequestException, TooLarge):
             return None
     return answer.status_code == 503 and answer.headers.get(MARK) == shop
+
+
+def asked(
+    read: Callable[[], Found], urls: Sequence[str], shop: str, seconds: float | None
+) -> tuple[Found, dict[str, bool | None]]:
+    """Return what ``read`` finds at Cloudflare, and what each public URL shows, which are asked at the same time.
+
+    With ``seconds`` the answer comes within these: a URL that is late shows nothing, Cloudflare raises Unreachable.
+    """
+    if seconds is None:
+        return read(), {}
+    pages = {url: partial(shows, url, shop, seconds) for url in urls}
+    with ThreadPoolExecutor(1) as aside:
+        seen = aside.submit(answers, pages, timeout=seconds, threads=len(pages) or 1)
+        found = bounded(read, seconds)
+    if found is None:
+        raise Unreachable(f"Cloudflare did not answer within {seconds:g} s. Check the network and its status page.")
+    in_time = seen.result()
+    return found.value, {url: in_time[url].value if url in in_time else None for url in urls}
 
 
 def held_urls(urls: Sequence[str], routes: Sequence[str]) -> list[str]:

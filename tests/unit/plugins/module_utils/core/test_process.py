@@ -130,3 +130,26 @@ def test_the_controller_is_the_ansible_playbook_and_neither_its_worker_nor_what_
     done = process.run([sys.executable, str(tmp_path / "ansible-runner")], env={"PYTHONPATH": COLLECTIONS})
     playbook, controller = done.stdout.split()
     assert controller == playbook
+
+
+@pytest.mark.parametrize(
+    ("commands", "age"),
+    [
+        (["ansible-playbook", "ansible-playbook", "bash"], 20.0),  # a worker, the playbook, a shell
+        (["python AnsiballZ_x.py", "sh", "ansible-playbook", "ansible-playbook", "bash"], 40.0),
+        (["pytest ansible_collections", "ansible-runner"], None),
+        ([], None),
+    ],
+)
+def test_how_long_a_playbook_runs_is_counted_from_its_first_process(
+    monkeypatch: pytest.MonkeyPatch, commands: list[str], age: float | None
+) -> None:
+    """Process n of a chain was started 10 seconds before its child; the boot was 90 seconds ago."""
+    me, ticks = os.getpid(), os.sysconf("SC_CLK_TCK")
+    chain = {me + n: f"/usr/bin/python3 /usr/bin/{name}".encode().split() for n, name in enumerate(commands)}
+    monkeypatch.setattr(process, "_command", lambda pid: chain.get(pid, []))
+    monkeypatch.setattr(
+        process, "_stat", lambda pid: ["S", str(pid + 1), *["0"] * 17, str((80 - 10 * (pid - me)) * ticks)]
+    )
+    monkeypatch.setattr(process.time, "clock_gettime", lambda _clock: 90.0)
+    assert process.ansibles_age() == age

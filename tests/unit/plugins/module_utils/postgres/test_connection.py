@@ -8,7 +8,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.redact import redact, secrets_of_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import _refusal, direct, parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import (
+    _refusal,
+    connect,
+    direct,
+    parse_url,
+)
+
+from tests.unit.rude_server import rude_server, silence
 
 
 def test_a_plain_url_has_prismas_defaults() -> None:
@@ -193,3 +200,10 @@ URLS: dict[str, dict[str, object]] = {
 def test_a_url_is_read_as_prisma_reads_it(url: str) -> None:
     database = parse_url(url)
     assert {name: getattr(database, name) for name in URLS[url]} == URLS[url]
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up() -> None:
+    with rude_server(silence) as address, pytest.raises(Unreachable) as refused:
+        connect(parse_url(f"postgresql://shop:hidden@{address.removeprefix('http://')}/shop?connect_timeout=1"))
+    assert refused.value.details.get("code") == "timeout"
+    assert "hidden" not in str(refused.value)
