@@ -46,7 +46,8 @@ options:
     type: str
   grep:
     description:
-      - Regular expression that a line must contain.
+      - Regular expression that a line must contain. One that could take more than a second of processor time on a long
+        line is refused.
     type: str
   request:
     description:

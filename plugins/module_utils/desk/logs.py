@@ -17,6 +17,7 @@ from ..core.amounts import moment
 from ..core.bounds import refuse_outside
 from ..core.errors import ConfigError
 from ..core.redact import MASK, SENSITIVE, redact
+from . import log_pattern
 
 LEVELS = ("debug", "info", "warning", "error")
 WORDS = {
@@ -74,15 +75,22 @@ class Wanted:
     text: str = ""
 
     def takes(self, line: Line) -> bool:
+        """Whether a line is wanted, but for ``grep``."""
         if line.at < self.since or (self.until and line.at > self.until):
             return False
         if LEVELS.index(line.level) < LEVELS.index(self.level):
             return False
         if self.request and self.request != line.request and self.request not in line.message:
             return False
-        if self.text and self.text.lower() not in line.message.lower():
-            return False
-        return not self.grep or bool(self.grep.search(line.message))
+        return not self.text or self.text.lower() in line.message.lower()
+
+    def chosen(self, lines: Iterable[Line]) -> set[Line]:
+        """Return the lines that are wanted; ``grep`` searches in all of them at once."""
+        taken = list({line for line in lines if self.takes(line)})
+        if self.grep is None:
+            return set(taken)
+        found = log_pattern.found(self.grep, [line.message for line in taken])
+        return {line for line, matches in zip(taken, found, strict=True) if matches}
 
 
 def wanted(params: Mapping[str, Any], now: datetime) -> Wanted:
@@ -98,20 +106,11 @@ def wanted(params: Mapping[str, Any], now: datetime) -> Wanted:
     if since > now:
         raise ConfigError(f"since is {params['since']}, which is in the future. Correct it.", code="bad_time")
     refuse_outside("limit", params["limit"], 1, MOST, "lines")
-    pattern, request, text = _pattern(params["grep"]), params["request"] or "", params["filter"] or ""
+    pattern, request, text = log_pattern.compiled(params["grep"]), params["request"] or "", params["filter"] or ""
     return Wanted(since, until, params["level"], pattern, request, params["limit"], text)
 
 
 MOST = 5000  # lines of a page
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    try:
-        return re.compile(text) if text else None
-    except re.error as error:
-        raise ConfigError(
-            f"grep is {text!r}, which is not a regular expression: {error}. Correct it.", code="bad_grep"
-        ) from None
 
 
 def time_of(text: str, option: str, zone: ZoneInfo, now: datetime) -> datetime:
@@ -173,5 +172,5 @@ def mask(text: str, secrets: Iterable[str] = ()) -> str:
 
 def merged(lines: Iterable[Line], want: Wanted) -> tuple[list[Line], int]:
     """Return the newest wanted lines, the oldest of them first, and how many older ones were left out."""
-    found = sorted({line for line in lines if want.takes(line)}, key=lambda line: (line.at, line.unit, line.message))
+    found = sorted(want.chosen(lines), key=lambda line: (line.at, line.unit, line.message))
     return found[-want.limit :], max(len(found) - want.limit, 0)
