@@ -21,6 +21,7 @@ from molecule import desk
 from molecule.conftest import Shop, back_to, development
 from sandbox.process import wait_until
 
+MISSPELLED = {"id": "C19", "options": {"windows": [{"days": ["tuesdy"], "from": "10:00", "to": "14:00"}]}}
 NOWHERE = "http://127.0.0.1:1"
 HALF: dict[str, Any] = {
     "store_endpoint_url": NOWHERE,
@@ -116,6 +117,8 @@ def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Sh
         ("status.yml", {"fail_on": "sometimes"}, "fail_on"),
         ("status.yml", {"preflight_timezone": "Mars/Base"}, "Mars/Base"),
         ("logs.yml", {"unit": "apii"}, "did you mean"),
+        ("logs.yml", {"grep": "GET (a+)+$"}, "at position 5"),
+        ("status.yml", {"preflight_checks": [MISSPELLED]}, "did you mean tuesday?"),
         ("releases.yml", {"compare": "v1.0.0..v9.9.9"}, "v9.9.9"),
         ("redis.yml", {"flush": "*"}, "no literal"),
         ("logs.yml", {"limit": 0}, "limit is 0."),

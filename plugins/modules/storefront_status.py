@@ -75,6 +75,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..module_utils.checks import deploy_window
+from ..module_utils.checks.check import Context
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options, validated
@@ -95,6 +96,10 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> None:
     refuse_unfit(params)
     if params["windows"]:
         params["windows"], wrong = validated(deploy_window.OPTIONS, params["windows"])
+        # a calendar that cannot be read is a system that does not answer; a word that is wrong is corrected first
+        wrong = wrong or deploy_window.wrong(
+            params["windows"], Context(now=datetime.now(UTC)), ("calendar", "freeze_c")
+        )
         if wrong:
             raise ConfigError(f"windows: {'; '.join(wrong)}. Correct the options of the check C19.", code="bad_windows")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
+from ..release.spelling import suggestion
 from .answer import Answer, failed, passed
 from .check import Context, Options
 from .intervals import Interval, at, merge, without
@@ -88,14 +89,18 @@ def missing(options: Options) -> str:
     return "" if any(options[name] for name in given) else "set windows, a calendar or freezes"
 
 
-def wrong(options: Options, context: Context) -> list[str]:
-    """Return what is wrong with each window and freeze, those that never open among them."""
+def wrong(options: Options, context: Context, unread: tuple[str, ...] = ()) -> list[str]:
+    """Return what is wrong with each window and freeze, those that never open among them. Sources whose names begin
+    with one of ``unread`` are not read.
+    """
     try:
         zone = _zone(options["timezone"])
     except Unusable as problem:
         return [str(problem)]
     problems = []
     for name, make in _sources(options, zone):
+        if name.startswith(unread):
+            continue
         try:
             times = make()
             if "freeze" not in name and not any(
@@ -157,7 +162,10 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise Unusable(f"timezone {name!r} is not known. Use an IANA name such as America/New_York") from None
+        like = suggestion(name, available_timezones())
+        raise Unusable(
+            f"timezone {name!r} is not known{like or '.'} Use an IANA name such as America/New_York"
+        ) from None
 
 
 def _sources(options: Options, zone: ZoneInfo) -> Iterator[tuple[str, Any]]:

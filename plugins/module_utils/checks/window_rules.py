@@ -25,11 +25,16 @@ except ImportError:
     DATEUTIL_ERROR = traceback.format_exc()
 
 from ..core.errors import ConfigError
+from ..release.spelling import nearest
 from .intervals import Interval
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 NTH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
-DAY = re.compile(rf"(?:({'|'.join(NTH)})\s+)?({'|'.join(DAYS)})[a-z]*", re.IGNORECASE)
+NAMES = {
+    **{name[:3]: name[:3] for name in LONG_DAYS},
+    **{name: name[:3] for name in LONG_DAYS},
+    **{"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu"},
+}
 TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|24:00")
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
@@ -109,12 +114,10 @@ def _rule_of(days: list[str]) -> str:
     """Return the rules of days such as tue and last sunday, with | between them."""
     weekly, monthly = [], []
     for day in days:
-        found = DAY.fullmatch(day.strip())
-        if not found:
-            raise Unusable(f"{day!r} is not a day: write tue, tuesday, first tuesday or last sunday")
-        code = found[2][:2].upper()
-        if found[1]:
-            monthly.append(f"{NTH[found[1].lower()]}{code}")
+        which, name = _day(day)
+        code = NAMES[name][:2].upper()
+        if which:
+            monthly.append(f"{NTH[which]}{code}")
         else:
             weekly.append(code)
     rules = [
@@ -123,6 +126,20 @@ def _rule_of(days: list[str]) -> str:
         if codes
     ]
     return "|".join(rules)
+
+
+def _day(text: str) -> tuple[str, str]:
+    """Return which one of a month, empty for each, and the name of the day. Raises Unusable."""
+    words = text.lower().split()
+    which, name = (words[0], words[1]) if len(words) == 2 else ("", words[0] if len(words) == 1 else "")
+    if name in NAMES and (not which or which in NTH):
+        return which, name
+    meant = [which if which in NTH else nearest(which, NTH, short=True)] if which else []
+    meant.append(name if name in NAMES else nearest(name, LONG_DAYS, short=True))
+    like = f", did you mean {' '.join(meant)}?" if all(meant) else ":"
+    raise Unusable(
+        f"{text!r} is not a day{like} write tue, tuesday, first tuesday or last sunday".replace("? w", "? W")
+    )
 
 
 def _time(window: Mapping[str, Any], name: str) -> timedelta:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from ..core.bounds import refuse_outside, refuse_time_limit
 from ..core.errors import ConfigError
@@ -119,7 +119,9 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise ConfigError(
-            f"timezone {name!r} is not known. Use an IANA name such as America/New_York.", code="bad_timezone"
+            f"timezone {name!r} is not known{suggestion(name, available_timezones()) or '.'} Use an IANA name such as"
+            " America/New_York.",
+            code="bad_timezone",
         ) from None
 
 

@@ -200,6 +200,13 @@ WINDOW: dict[str, Any] = RUNBOOK["windows"][0]
         ({"rule": "FREQ=DAILY"}, "not both"),
         ({"days": ["tues-thurs"]}, "is not a day"),
         ({"days": ["sixth tuesday"]}, "is not a day"),
+        ({"days": ["tuesdy"]}, "'tuesdy' is not a day, did you mean tuesday?"),
+        ({"days": ["tue", "Wendesday"]}, "did you mean wednesday?"),
+        ({"days": ["monkey"]}, "is not a day"),
+        ({"days": ["frist sunday"]}, "did you mean first sunday?"),
+        ({"days": ["last sundey"]}, "did you mean last sunday?"),
+        ({"days": ["tuesday wednesday"]}, "is not a day"),
+        ({"days": [""]}, "is not a day"),
         ({"from": "600"}, 'write from: "10:00"'),
         ({"to": "25:00"}, "is not a time of day"),
         ({"to": "14:00:00"}, "is not a time of day"),
@@ -314,3 +321,12 @@ def test_a_file_that_is_not_a_calendar_is_refused(tmp_path: Path) -> None:
     assert "calendar" in wrong(calendar=str(tmp_path / "a.ics"))
     assert "cannot be read" in wrong(calendar=str(tmp_path / "none.ics"))
     assert "it has no events" in wrong(calendar=calendar(tmp_path))
+
+
+def test_a_zone_that_is_nearly_one_is_suggested() -> None:
+    assert "did you mean America/New_York?" in wrong(**{**RUNBOOK, "timezone": "America/NewYork"})
+
+
+@pytest.mark.parametrize("day", ["tue", "Tues", "TUESDAY", "first tuesday", "last  Thu", "thurs"])
+def test_a_day_may_be_short_or_whole(day: str) -> None:
+    assert wrong(**{**RUNBOOK, "windows": [{"days": [day], "from": "10:00", "to": "12:00"}]}) == ""
