@@ -64,14 +64,16 @@ def unit_logs(params: Params, one: Mapping[str, Any]) -> dict[str, Any]:
             if not listed:
                 return {"build": "", "runtime": []}
             build = [line["message"] for line in read_log(client, "build", listed[0].id, LINES)]
-            runtime = [line["message"] for line in read_log(client, "runtime", listed[0].id, LINES)]
+            runtime = [_dated(line) for line in read_log(client, "runtime", listed[0].id, LINES)]
             return {"build": "\n".join(build), "runtime": runtime}
         since = datetime.now(UTC) - timedelta(hours=6)
-        read = {
-            kind: [line["message"] for line in render_logs.read(client, LINES, since=since, types=[kind])]
-            for kind in ("build", "app")
-        }
-        return {"build": "\n".join(read["build"]), "runtime": read["app"]}
+        read = {kind: render_logs.read(client, LINES, since=since, types=[kind]) for kind in ("build", "app")}
+        build = [line["message"] for line in read["build"]]
+        return {"build": "\n".join(build), "runtime": [_dated(line) for line in read["app"]]}
+
+
+def _dated(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {"at": line["at"], "message": line["message"]}
 
 
 def questions(params: Params) -> dict[str, Question]:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .finding import BROKEN, DEGRADED, LIKELY, SURE, Finding, View
+from .finding import BROKEN, DEGRADED, LIKELY, SURE, Finding, View, weighed
 
+RECENT = 24 * 3600.0  # seconds: an older build that failed has stopped nobody since
 FAILED = ("error", "failed", "build_failed", "pre_deploy_failed", "update_failed", "crashed")
 
 
@@ -92,7 +93,7 @@ def builds(view: View) -> Iterator[Finding]:
         evidence = _line(kind, log) or newest.get("error") or f"{newest['status']}; no log is kept"
         release = newest.get("release") or newest["id"]
         serves = live.get("release") or live.get("id")
-        yield Finding(
+        finding = Finding(
             kind.id,
             "T1",
             f"The build of {release} for {unit} failed: {kind.what}",
@@ -104,6 +105,7 @@ def builds(view: View) -> Iterator[Finding]:
             advice=f"{kind.advice} {f'Customers are served {serves}.' if serves else 'Nothing of it is live.'}",
             target=unit,
         )
+        yield weighed(finding, view.age(newest.get("created_at")), RECENT) if serves else finding
 
 
 def _crashed(view: View, unit: str, newest: dict[str, object]) -> bool:

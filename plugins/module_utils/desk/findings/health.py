@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..held import closed, held
-from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View
+from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View, weighed
 
 LOCKED_SECONDS = 5.0
+# seconds: a line of the log is of today where it is newer than this; the shop works again since an older one, if its
+# checks pass now
+WORKED, FAILED = 5 * 60.0, 60 * 60.0
 CONNECTIONS = 0.95
 FULL = 0.97
 NO_SPACE = re.compile(r"No space left on device|could not extend file|53100|disk(?: is)? full", re.IGNORECASE)
@@ -108,10 +111,10 @@ def database(view: View) -> Iterator[Finding]:
 def full(view: View) -> Iterator[Finding]:
     """Say that the units cannot write, by what they log; the server does not report its disk."""
     for unit in _units(view):
-        found = next((match for line in view.lines(unit) if (match := NO_SPACE.search(line))), None)
-        if found:
-            kind = REFUSALS["53100"]
-            yield Finding(
+        logged = view.logged(unit, NO_SPACE)
+        if logged:
+            kind, (found, seconds) = REFUSALS["53100"], logged
+            finding = Finding(
                 kind.id,
                 "T3",
                 kind.what,
@@ -122,6 +125,7 @@ def full(view: View) -> Iterator[Finding]:
                 do=view.command("database", "-e database_gather=server,tables"),
                 advice=kind.advice,
             )
+            yield weighed(finding, seconds, WORKED if view.works("backend") else FAILED)
             return
 
 

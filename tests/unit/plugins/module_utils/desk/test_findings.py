@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -309,3 +310,47 @@ def test_a_rule_that_fails_hides_no_other() -> None:
     assert found == []
     assert "broken" in wrong[0]
     assert "secret" not in wrong[0]
+
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def first_of(**changed: Any) -> tuple[str, str]:
+    found, wrong = find(View(PARAMS, facts(**changed), NOW))
+    assert wrong == []
+    return found[0].id, found[0].certainty
+
+
+def full_disk(minutes: float) -> dict[str, Any]:
+    at = (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+    return {"build": "", "runtime": [{"at": at, "message": "could not extend file: No space left on device"}]}
+
+
+def test_a_line_that_was_logged_before_the_checks_passed_is_not_the_cause_of_today() -> None:
+    evicting = redis(stats={"hits": 1, "misses": 9, "hit_rate": 0.1, "evicted": 40, "seconds": 1.0})
+    assert first_of(redis=evicting, logs__api=full_disk(1)) == ("database_full", "likely")
+    assert first_of(redis=evicting, logs__api=full_disk(30))[0] == "redis_evicting"
+    assert first_of(logs__api=full_disk(30)) == ("database_full", "for your information"), "it is shown all the same"
+
+
+def test_while_the_checks_fail_an_older_line_counts_for_an_hour() -> None:
+    failing = {"site__backend": [{**facts()["site:backend"].value[0], "outcome": "unhealthy", "reasons": ["503"]}]}
+    assert first_of(**failing, logs__api=full_disk(30))[0] == "database_full"
+    assert first_of(**failing, logs__api=full_disk(90))[0] == "unhealthy"
+
+
+def test_the_newest_line_counts_and_one_without_a_time_is_of_now() -> None:
+    newest = {"at": NOW.isoformat(), "message": "request completed"}
+    lines = [*full_disk(90)["runtime"], *full_disk(1)["runtime"], newest]
+    assert first_of(logs__api={"build": "", "runtime": lines}) == ("database_full", "likely")
+    undated = {"build": "", "runtime": ["No space left on device"]}
+    assert first_of(logs__api=undated) == ("database_full", "likely")
+
+
+def test_a_build_that_failed_days_ago_comes_behind_what_is_wrong_now() -> None:
+    def failed(days: float) -> dict[str, Any]:
+        return {**FAILED, "created_at": (NOW - timedelta(days=days)).isoformat()}
+
+    log = {"build": "npm ERR! code 1", "runtime": []}
+    assert first_of(unit__api=unit(newest=failed(0.1)), logs__api=log) == ("build_npm", "sure")
+    assert first_of(unit__api=unit(newest=failed(3)), logs__api=log) == ("build_npm", "for your information")
