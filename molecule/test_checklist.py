@@ -57,7 +57,7 @@ def test_a_deploy_with_a_checklist_waits_for_its_approval_and_goes_out(shop, bob
     for name in (*passed, "C9 changelog", "C12 named_tests", "C15 committed_secrets", "C16 cors"):
         assert outcomes[name] == "passed", outcomes
     assert outcomes["approval"] == "approved"
-    assert "1 of 1 approvals (bob" in deployed.text
+    assert "1 of 1 approval (bob" in deployed.text
     assert "passed" in deployed.text
 
     shown = shop.play("evidence.yml", release=NEW, commit=sha)
@@ -86,7 +86,7 @@ def test_every_no_stops_at_the_gate_at_once_and_an_emergency_needs_a_verified_ap
     hotfix |= {"approvers": bob["approvers"]}
     waiting = shop.play("deploy.yml", release=NEW, **hotfix)
     assert waiting.rc == 2
-    assert "has 0 of 1 approvals" in waiting.text
+    assert "has 0 of 1 approval" in waiting.text
 
     given = {"approvers": bob["approvers"], "emergency": "the checkout is down", "approval_key": bob["key"]}
     assert shop.play("approve.yml", release=NEW, **given).rc == 0

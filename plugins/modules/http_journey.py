@@ -276,6 +276,7 @@ error:
 
 from typing import Any
 
+from ..module_utils.core.amounts import number
 from ..module_utils.core.errors import Unhealthy
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
@@ -335,7 +336,11 @@ def plan(params: dict[str, Any], client: Walk) -> Plan:
     journeys = journeys_of(params["journeys"], world)
     wanted, skipped = selected(journeys, params)
     if client.runtime.check_mode:
-        return Plan(before={}, after={}, result={"summary": f"{len(journeys)} journeys are right. None was run."})
+        return Plan(
+            before={},
+            after={},
+            result={"summary": f"{number(len(journeys), 'journey is', 'journeys are')} right. None was run."},
+        )
     runner = runner_of(params, world, client.runtime.heartbeat, also_cleaned(params))
     reports = [runner.run(journey) for journey in wanted]
     passed = all(report["outcome"] == "passed" for report in reports)

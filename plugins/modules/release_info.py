@@ -148,6 +148,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..module_utils.core.amounts import number
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
@@ -195,7 +196,7 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
     certain = records and records[0]["outcome"] not in ("incomplete", "unsafe")
     found = None if index is None else state_after(records, index)
     if history.cut and message:
-        message = f"{message} Only the newest {len(records)} relevant records of the ledger were read."
+        message = f"{message} It read only the newest {number(len(records), 'relevant record')} of the ledger."
     result: dict[str, Any] = {
         "live": known if certain else None,
         "last_verified": known,

@@ -139,7 +139,7 @@ def test_a_bad_page_fails_by_category_and_by_its_budget(serve: Any, audit: Any, 
     assert (outcome, result["failed"]) == ("failed", True)
     assert "accessibility is" in answered
     assert "performance" not in answered
-    assert "image has 1 requests, more than 0" in answered
+    assert "image has 1 request, more than 0" in answered
     assert Path(result["answers"][0]["facts"]["page"]).exists()
 
 

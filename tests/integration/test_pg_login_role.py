@@ -89,7 +89,7 @@ def test_the_roles_take_turns_and_nobody_is_cut_off(turn: Turn) -> None:
     assert not turn.run("enabled")["failed"]  # a rerun sets the same password again
     with closing(psycopg2.connect(turn.url(OLD, "old"))), closing(psycopg2.connect(turn.url(NEW, PASSWORD))):
         held = turn.run("disabled", OLD, NEW)
-        assert "was still used by 1 sessions" in held["msg"]
+        assert "was still used by 1 session" in held["msg"]
         assert "a consumer that the secret does not name" in held["msg"]
     assert turn.can_login(OLD, "old")
     nobody = turn.run("disabled", OLD, NEW)

@@ -343,7 +343,7 @@ def photos(production: Shop) -> Iterator[str]:
 
 
 def test_large_objects_need_a_decision_and_can_be_deleted(staging: Staging, photos: str) -> None:
-    assert "1 large objects have no rule" in staging.mask(backup=photos)["msg"]
+    assert "1 large object has no rule" in staging.mask(backup=photos)["msg"]
     done = staging.mask(backup=photos, large_objects="delete")
     staging.load(done["masked"]["backup"])
     assert staging.sql("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
@@ -404,7 +404,7 @@ class TestChecks:
 
         monkeypatch.setattr(Evidence, "take", take)
         refused = staging.mask()
-        assert "a canary is still in 1 rows of public.audit" in refused["msg"]
+        assert "a canary is still in 1 row of public.audit" in refused["msg"]
 
     def test_an_original_address_in_a_column_that_is_kept_is_found(self, staging: Staging) -> None:
         refused = staging.mask(rules=rules(customer={"columns": {**CUSTOMER, "second": "keep"}}))

@@ -74,7 +74,7 @@ def test_the_users_take_turns_and_nobody_is_cut_off(turn: Turn) -> None:
     with closing(turn.client(OLD, "old")) as old, closing(turn.client(NEW, PASSWORD)) as new:
         assert old.ping() and new.ping()
         held = turn.run("disabled", OLD, NEW)
-        assert "was still used by 1 sessions" in held["msg"]
+        assert "was still used by 1 session" in held["msg"]
     assert f"{NEW} has no session yet" in turn.run("disabled", OLD, NEW)["msg"]
     assert turn.run("disabled", NEW, OLD, peer_in_use=False, wait_timeout=20)["peer_can_login"]  # it is removed
     assert not turn.can_login(NEW, PASSWORD)

@@ -56,7 +56,7 @@ def test_rows_are_reported_while_they_are_loaded(
 
     with rows_loaded(direct(database.url), lambda: beats.append(1)) as tick:
         until(lambda: rows() > 1000, "the server has loaded a thousand of the rows")
-    assert lines[-1].endswith("rows in 1 tables")
+    assert lines[-1].endswith("rows in 1 table")
     assert beats
 
 

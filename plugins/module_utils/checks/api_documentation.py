@@ -20,6 +20,7 @@ except ImportError:
 
     YAML_ERROR = traceback.format_exc()
 
+from ..core.amounts import number
 from . import tree
 from .answer import Answer, failed, not_applicable, not_configured, passed
 from .check import Context, Options
@@ -53,7 +54,7 @@ def ask(context: Context, options: Options) -> Answer:
     if not routes:
         return passed("no route changed", **more)
     if document in changed:
-        return passed(f"{document} changed with {len(routes)} files of routes", **more)
+        return passed(f"{document} changed with {number(len(routes), 'file of routes', 'files of routes')}", **more)
     shown = ", ".join(routes[:SHOWN]) + (f" and {len(routes) - SHOWN} more" if len(routes) > SHOWN else "")
     return failed(
         f"{shown} changed, and {document} did not", f"Update {document}, or attest that no public route changed", **more

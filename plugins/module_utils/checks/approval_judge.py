@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ..core.amounts import number
 from .approval import Approval, Subject, stamp
 from .approvers import AWX, Approvers
 
@@ -65,7 +66,7 @@ class Standing:
     @property
     def summary(self) -> str:
         who = ", ".join(f"{one.by} until {stamp(one.expires)}" for one in self.counted)
-        return f"{len(self.counted)} of {self.needed} approvals" + (f" ({who})" if who else "")
+        return f"{len(self.counted)} of {number(self.needed, 'approval')}" + (f" ({who})" if who else "")
 
 
 def standing(given: Sequence[Given], subject: Subject, rules: Rules, now: datetime | None = None) -> Standing:

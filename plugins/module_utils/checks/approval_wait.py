@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError, NoGo, Unreachable, WaitTimeout
 from ..core.wait import Outcome, Waiter
 from ..store.base import Store
@@ -62,7 +63,11 @@ def rules_of(params: Mapping[str, Any]) -> Rules:
     if not needed:
         return Rules(approvers, 0, by_others, starter, emergency)
     if not approvers.people:
-        why = "An emergency needs an approval" if emergency else f"{needed} approvals are needed"
+        why = (
+            "An emergency needs an approval"
+            if emergency
+            else f"{number(needed, 'approval is', 'approvals are')} needed"
+        )
         raise ConfigError(
             f"{why}, and the inventory has no approvers. Name who may approve in approvers.", code="no_approvers"
         )
@@ -74,8 +79,8 @@ def rules_of(params: Mapping[str, Any]) -> Rules:
     able = _able(approvers, starter if by_others else "")
     if len(able) < needed:
         raise ConfigError(
-            f"{needed} approvals are needed, and only {', '.join(able) or 'nobody'} can approve what"
-            f" {starter or 'somebody'} starts. Add approvers, or lower how many are needed.",
+            f"{number(needed, 'approval is', 'approvals are')} needed, and only {', '.join(able) or 'nobody'} can"
+            f" approve what {starter or 'somebody'} starts. Add approvers, or lower how many are needed.",
             code="too_few_approvers",
         )
     return Rules(approvers, needed, by_others, starter, emergency)
@@ -141,7 +146,7 @@ def result(found: Standing, subject: Subject) -> dict[str, Any]:
         "evidence": [
             {
                 "name": "approval",
-                "asked": f"Who approved {subject.release} with its {len(subject.migrations)} migrations?",
+                "asked": f"Who approved {subject.release} with its {number(len(subject.migrations), 'migration')}?",
                 "answered": f"{one.by}, by {one.system}, until {stamp(one.expires)}"
                 + (f", as an emergency: {one.emergency}" if one.emergency else ""),
                 "outcome": "approved",

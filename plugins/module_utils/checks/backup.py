@@ -14,6 +14,7 @@ from typing import Any
 
 from ..backup.listing import list_backups
 from ..backup.manifest import folder
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..store.open import open_store
 from .answer import Answer, failed, not_applicable, passed
@@ -54,15 +55,15 @@ def wrong(options: Options, context: Context) -> list[str]:
         except ConfigError as error:
             problems.append(str(error))
         return problems
-    for number, one in enumerate(options["backups"], start=1):
-        problems += [f"backup {number} has no {name}" for name in ("name", "finished_at") if not one.get(name)]
+    for position, one in enumerate(options["backups"], start=1):
+        problems += [f"backup {position} has no {name}" for name in ("name", "finished_at") if not one.get(name)]
         problems += [
-            f"backup {number}: {name} {one[name]!r} is not a time with a zone"
+            f"backup {position}: {name} {one[name]!r} is not a time with a zone"
             for name in ("finished_at", "proven_at")
             if one.get(name) and _moment(one[name]) is None
         ]
         if one.get("proof", "none") not in PROOFS:
-            problems.append(f"backup {number}: proof {one['proof']!r} is not one of {', '.join(PROOFS)}")
+            problems.append(f"backup {position}: proof {one['proof']!r} is not one of {', '.join(PROOFS)}")
     return problems
 
 
@@ -76,7 +77,7 @@ def ask(context: Context, options: Options) -> Answer:
     restored = [one for one in mine if one.get("proof") == "restore" and _days(one, context) <= limit]
     problems = _of_newest(newest, context, options)
     if options["restored_days"] and not (restored or options["deploy_proves"]) and (mine or options["deploy_creates"]):
-        problems.append(f"no backup was restored for a try within {options['restored_days']:g} days")
+        problems.append(f"no backup was restored for a try within {number(options['restored_days'], 'day')}")
     facts = {
         "newest": {name: newest.get(name) for name in NEWEST} if newest else None,
         "backups": len(mine),
@@ -94,7 +95,7 @@ def _question(options: Options) -> str:
     if options["proof"] != "none":
         asked += f", is its {options['proof']} proven"
     if options["restored_days"]:
-        asked += f", and was one restored within {options['restored_days']:g} days"
+        asked += f", and was one restored within {number(options['restored_days'], 'day')}"
     return f"{asked}?"
 
 

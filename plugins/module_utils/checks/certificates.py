@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 with suppress(ImportError):  # core.http gives run() the reason
     from certifi import where
 
+from ..core.amounts import number
 from ..core.tls import trouble
 from .answer import Answer, failed, not_applicable, passed, unasked
 from .check import Context, Options
@@ -85,7 +86,7 @@ def ask(context: Context, options: Options) -> Answer:
     hosts = list(dict.fromkeys(host_of(text) for text in options["hosts"]))
     asked = (
         f"do {', '.join(host.shown for host in hosts)} present a certificate that is trusted, theirs and valid for"
-        f" {options['days_left']} days?"
+        f" {number(options['days_left'], 'day')}?"
     )
     if not options["live"]:
         return not_applicable("nothing is live yet", asked=asked)
@@ -115,7 +116,11 @@ def ask(context: Context, options: Options) -> Answer:
     if any(host.shown not in facts for host in hosts):
         return unasked("; ".join(silent), "Check the name and the port", asked=asked, facts={"hosts": facts})
     least = min(one["days_left"] for found in facts.values() for one in found)
-    return passed(f"{len(hosts)} hosts are trusted for {least} days and more", asked=asked, facts={"hosts": facts})
+    return passed(
+        f"{number(len(hosts), 'host is', 'hosts are')} trusted for {number(least, 'day')} and more",
+        asked=asked,
+        facts={"hosts": facts},
+    )
 
 
 def _problems(host: Host, found: Found, now: datetime, options: Options) -> Iterator[str]:
@@ -124,7 +129,7 @@ def _problems(host: Host, found: Found, now: datetime, options: Options) -> Iter
     elif found.until and found.until <= now:
         yield f"its certificate ended on {found.until.date().isoformat()}"
     elif found.until and (left := (found.until - now).days) < options["days_left"]:
-        yield f"its certificate has {left} days left, and not {options['days_left']}"
+        yield f"its certificate has {number(left, 'day')} left, and not {options['days_left']}"
 
 
 def _inspect(host: Host, options: Options) -> Iterator[tuple[str, Found]]:

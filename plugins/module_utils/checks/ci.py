@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.amounts import number
 from . import github_runs
 from .answer import Answer, failed, passed
 from .check import Context, Options
@@ -36,11 +37,14 @@ def ask(context: Context, options: Options) -> Answer:
     if not any(run.state == github_runs.SUCCESS for run in runs):
         advice = "Run CI on this commit, or correct repository and commit"
         return failed(
-            f"nothing succeeded on {sha[:7]}: it has {len(runs)} check-runs and statuses",
+            f"nothing succeeded on {sha[:7]}: it has"
+            f" {number(len(runs), 'check-run or status', 'check-runs and statuses')}",
             advice,
             asked=asked,
             facts=github_runs.facts(runs),
         )
     return passed(
-        f"{len(runs)} check-runs and statuses of {sha[:7]} ended well", asked=asked, facts=github_runs.facts(runs)
+        f"{number(len(runs), 'check-run or status', 'check-runs and statuses')} of {sha[:7]} ended well",
+        asked=asked,
+        facts=github_runs.facts(runs),
     )

@@ -9,6 +9,7 @@ import json
 from functools import partial
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.process import private_folder
 from . import kingfisher, sarif_input, tree
@@ -61,13 +62,13 @@ def _baseline(context: Context, options: Options) -> tuple[dict[str, str], list[
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         return {}, ["it is not a list of entries with fingerprint and reason"]
     problems = []
-    for number, entry in enumerate(entries, start=1):
+    for position, entry in enumerate(entries, start=1):
         problems += [
-            f"entry {number} has no {name}"
+            f"entry {position} has no {name}"
             for name in ("fingerprint", "reason")
             if not str(entry.get(name) or "").strip()
         ]
-        problems += [f"entry {number} has the unknown {name}" for name in entry if name not in ENTRY]
+        problems += [f"entry {position} has the unknown {name}" for name in entry if name not in ENTRY]
     return {str(one.get("fingerprint")): str(one.get("reason")) for one in entries}, problems
 
 
@@ -98,7 +99,7 @@ def ask(context: Context, options: Options) -> Answer:
         return failed(f"there are secrets in {', '.join(problems[:SHOWN])}{rest}", advice, **more)
     if scan.unusable:
         return unasked("; ".join(scan.unusable), "Scan this commit", **more)
-    parts = [f"{files} files have none"] if options["folders"] else []
+    parts = [f"{number(files, 'file has', 'files have')} none"] if options["folders"] else []
     parts += [f"{', '.join(scan.tools)} found none"] if options["sarif"] else []
     known = f", besides {len(found)} in the baseline" if found else ""
     return passed("; ".join(parts) + known, **more)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..core.amounts import number
 from . import web
 from .answer import Answer, failed, not_applicable, passed
 from .check import Context, Options
@@ -70,7 +71,7 @@ def ask(context: Context, options: Options) -> Answer:
     if problems:
         return failed("; ".join(problems), "Correct the API's allowed origins", asked=asked, facts=facts)
     return passed(
-        f"{', '.join(options['allowed_origins'])} may ask it, {len(others)} foreign origins may not",
+        f"{', '.join(options['allowed_origins'])} may ask it, {number(len(others), 'foreign origin')} may not",
         asked=asked,
         facts=facts,
     )

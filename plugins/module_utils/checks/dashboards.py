@@ -11,6 +11,7 @@ from contextlib import closing
 from statistics import median_low
 from typing import Any
 
+from ..core.amounts import number
 from ..platforms.sentry.client import API_URL, Sentry
 from . import web
 from .answer import Answer, failed, not_applicable, passed
@@ -58,7 +59,7 @@ def ask(context: Context, options: Options) -> Answer:
         advice = "Find out why before something else changes (diagnose.yml)"
         return failed(f"{'; '.join(broken)} before the deploy", advice, asked=asked, facts=facts)
     parts = [f"{web.shown(url)} takes {one['median_ms']} ms" for url, one in latency.items()]
-    parts += [f"{errors['count']} errors in {errors['hours']} h"] if errors else []
+    parts += [f"{number(errors['count'], 'error')} in {errors['hours']} h"] if errors else []
     parts += [f"dashboards: {', '.join(options['links'])}"] if options["links"] else []
     return passed("; ".join(parts), asked=asked, facts=facts)
 

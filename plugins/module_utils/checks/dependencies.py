@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError, RunbookError
 from ..core.process import private_folder
 from . import accepted, lockfiles, npm_audit, sarif_input, tree
@@ -77,7 +78,11 @@ def ask(context: Context, options: Options) -> Answer:
         return failed(_few(problems), advice, url=next((one.url for one in severe), ""), **more)
     if silent or scan.unusable:
         return unasked("; ".join([*silent, *scan.unusable]), "Rerun it when it can be asked, or waive it", **more)
-    parts = [f"{packages} packages have none from {options['audit_level']} up"] if options["folders"] else []
+    parts = (
+        [f"{number(packages, 'package has', 'packages have')} none from {options['audit_level']} up"]
+        if options["folders"]
+        else []
+    )
     parts += [f"{', '.join(scan.tools)} found none"] if options["sarif"] else []
     return passed("; ".join(parts), **more)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..site import budget as budgets
 from ..site import chromium, lighthouse
@@ -86,7 +87,7 @@ def ask(context: Context, options: Options) -> Answer:
     if not url:
         return unasked("no url was given", "Set url to the staged page")
     limits = ", ".join(f"{name} {limit:g}" for name, limit in thresholds.items())
-    asked = f"does Lighthouse score {url} above {limits}, in the median of {options['runs']} runs?"
+    asked = f"does Lighthouse score {url} above {limits}, in the median of {number(options['runs'], 'run')}?"
     lighthouse.find(options["lighthouse"])
     chromium.find(options["browser"])
     answer = web.ask("GET", url, options)

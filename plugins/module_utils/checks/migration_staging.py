@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+from ..core.amounts import number
 from ..migrations.history import inspect, read_folder
 from ..postgres.connection import PSYCOPG2_ERROR, connect, direct
 from ..source.checkout import checkout
@@ -56,9 +57,11 @@ def ask(context: Context, options: Options) -> Answer:
     ]
     facts = {"migrations": {migration.name: migration.checksum for migration in migrations}, "database": database.name}
     asked = (
-        f"did the {len(migrations)} migrations of {context.release or 'the release'} run to their end in staging, with"
-        " the same checksums?"
+        f"did the {number(len(migrations), 'migration')} of {context.release or 'the release'} run to their end in"
+        " staging, with the same checksums?"
     )
     if problems:
         return failed("; ".join(problems), "Deploy this release to staging first", asked=asked, facts=facts)
-    return passed(f"all {len(migrations)} ended in staging with the same checksums", asked=asked, facts=facts)
+    return passed(
+        f"{number(len(migrations), 'migration')} ended in staging with the same checksums", asked=asked, facts=facts
+    )

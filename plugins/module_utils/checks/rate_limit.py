@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ..core.amounts import number
 from . import web
 from .answer import Answer, failed, not_applicable, passed
 from .check import Context, Options
@@ -55,14 +56,17 @@ def ask(context: Context, options: Options) -> Answer:
         "retry_after": limited.headers.get("Retry-After") if limited is not None else None,
     }
     if limited is not None:
-        return passed(f"a 429 came within {sent} requests", asked=asked, facts=facts)
+        return passed(f"a 429 came within {number(sent, 'request')}", asked=asked, facts=facts)
     if broken:
         advice = "Find out why it cannot handle a burst of that size"
         return failed(
-            f"it answered {broken} within {sent} requests instead of limiting them", advice, asked=asked, facts=facts
+            f"it answered {broken} within {number(sent, 'request')} instead of limiting them",
+            advice,
+            asked=asked,
+            facts=facts,
         )
     return failed(
-        f"{sent} requests were answered, and none was limited",
+        f"{number(sent, 'request was', 'requests were')} answered, and none was limited",
         "Limit attempts by address, or raise burst over the limit",
         asked=asked,
         facts=facts,

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.amounts import number
 from . import github_runs
 from .answer import Answer, failed, passed
 from .check import Context, Options
@@ -118,7 +119,7 @@ def judge_reviews(pull: Pull, reviews: Sequence[dict[str, Any]], needed: int) ->
         return Reviewed(facts, f"#{pull['number']}: {', '.join(objections)}")
     if len(approvers) < needed:
         why = f": {', '.join(doubts)}" if doubts else ""
-        return Reviewed(facts, f"#{pull['number']} has {len(approvers)} of {needed} approvals{why}")
+        return Reviewed(facts, f"#{pull['number']} has {len(approvers)} of {number(needed, 'approval')}{why}")
     return Reviewed(facts)
 
 

@@ -54,8 +54,11 @@ def size(count: Any) -> str:
 
 
 def number(count: Any, one: str, many: str = "") -> str:
-    """1 file, 2,014 files."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    """1 file, 2,014 files; what is not a number has the plural: unknown files."""
+    words = one if count == 1 else many or f"{one}s"
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    return f"{count:,} {words}" if isinstance(count, (int, float)) else f"{count} {words}"
 
 
 def moment(text: Any) -> datetime | None:

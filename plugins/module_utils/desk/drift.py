@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..core.amounts import date, moment
+from ..core.amounts import date, moment, number
 from .gather import Facts, value
 
 SLACK = 120.0  # seconds by which a platform's time may be after the record of our own run
@@ -94,7 +94,7 @@ def _by_a_lever(live: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
 def _scaled(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
     before, after = then.get("replicas"), now.get("replicas")
     if before and after and before != after:
-        yield Drift(name, "scaled", f"{name} was scaled from {before} to {after} replicas", since)
+        yield Drift(name, "scaled", f"{name} was scaled from {before} to {number(after, 'replica')}", since)
 
 
 def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:

@@ -117,7 +117,7 @@ def build(
     level = ATTENTION if problems else OK
     report = {
         "level": level,
-        "verdict": f"{len(lines)} lines" + (f" of {len(lines) + left_out}" if left_out else "") + ".",
+        "verdict": (f"{len(lines):,} of " if left_out else "") + number(len(lines) + left_out, "line") + ".",
         "lines": [line.described() for line in lines],
         "left_out": left_out,
         "unreachable": problems,
@@ -126,7 +126,13 @@ def build(
     rows += [Row(f"{number(len(lines) + left_out, 'line')} in {params['follow']:g} s.")] if shown else []
     rows += [] if lines else [Row("No line matches.", level=ATTENTION)]
     rows += (
-        [Row(f"{left_out} older lines match as well: -e limit={len(lines) + left_out}", level=ATTENTION)]
+        [
+            Row(
+                f"{number(left_out, 'older line matches', 'older lines match')} as well: -e"
+                f" limit={len(lines) + left_out}",
+                level=ATTENTION,
+            )
+        ]
         if left_out
         else []
     )

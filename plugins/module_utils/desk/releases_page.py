@@ -101,7 +101,7 @@ def _compared(found: Mapping[str, Any]) -> list[Row]:
     rows += [_below(at, "variables", text) for at, text in enumerate(_variables(found["variables"], found))]
     added, removed = (sum(one[name] or 0 for one in found["files"]) for name in ("added", "removed"))
     sizes = found["size"]
-    rows.append(Row(f"{number(found['file_count'], 'file')} differ, +{added:,} -{removed:,} lines", "files"))
+    rows.append(Row(f"{number(found['file_count'], 'file')} differ, +{added:,} -{number(removed, 'line')}", "files"))
     rows += [Row(_file(one), indent=2 + LABEL) for one in found["files"][:SHOWN]]
     if found["file_count"] > SHOWN:
         rows.append(Row(f"and {found['file_count'] - SHOWN:,} more", indent=2 + LABEL))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..core.amounts import age, moment
+from ..core.amounts import age, moment, number
 from ..release.pages import worst
 from .drift import Drift, drift
 from .gather import Facts, fact, value
@@ -132,7 +132,10 @@ def _window_row(facts: Facts) -> list[Row]:
 
 
 def _expiry_rows(ends: Sequence[tuple[str, str, int]]) -> list[Row]:
-    texts = [f"{what} {days} days" if days >= 0 else f"{what} ended {-days} days ago" for _level, what, days in ends]
+    texts = [
+        f"{what} {number(days, 'day')}" if days >= 0 else f"{what} ended {number(-days, 'day')} ago"
+        for _level, what, days in ends
+    ]
     level = worst([word for word, _what, _days in ends])
     return [Row(", ".join(texts), "valid for", level if level != OK else "")] if texts else []
 

@@ -19,6 +19,7 @@ from typing import Any
 with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
 
+from ..core.amounts import number
 from ..core.errors import RunbookError
 from ..postgres.connection import query
 from .catalogue import Catalogue, Column
@@ -70,8 +71,8 @@ class Evidence:
         for plan, column, _rule in self._replaced():
             query(self.connection, sql.SQL(TAKE).format(**_where(plan, column), limit=sql.Literal(SAMPLE)))
         ((self.sampled,),) = query(self.connection, "SELECT count(*) FROM pg_temp.storefront_mask_sample")
-        for number, plan in enumerate(self.plans):
-            self.canaries += self._plant(plan, number)
+        for position, plan in enumerate(self.plans):
+            self.canaries += self._plant(plan, position)
 
     def check(self) -> None:
         """Raise RunbookError where an original value, or a canary, is still there."""
@@ -81,7 +82,7 @@ class Evidence:
         for plan in self.plans:
             table = table_name(plan.table)
             found = self._count(sql.SQL(FOUND).format(table=table, value=sql.Literal(self.mark)))
-            self._refuse(found, f"a canary is still in {found} rows of {plan.table.describe()}")
+            self._refuse(found, f"a canary is still in {number(found, 'row')} of {plan.table.describe()}")
             self._check_names(plan)
 
     def _check_names(self, plan: TablePlan) -> None:
@@ -93,7 +94,7 @@ class Evidence:
             place = _place(source, column)
             named = sql.SQL(NAMED).format(table=table_name(plan.table), place=sql.Literal(place), **limits)
             found = self._count(named)
-            what = f"original values of {place} are in {found} rows of {plan.table.describe()}"
+            what = f"original values of {place} are in {number(found, 'row')} of {plan.table.describe()}"
             self._refuse(found, f"{what}: mask the column that holds them there, too")
 
     def _count(self, statement: Any) -> int:

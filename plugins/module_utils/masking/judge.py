@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..core.amounts import number
 from . import fakes
 from .catalogue import HASHED, Catalogue, Column, ForeignKey, Table
 from .rules import ALL, KEEP, Rule, TableRules, suggestion
@@ -49,7 +50,8 @@ def judge(
         problems += _key_problems(key, known)
     if catalogue.large_objects and not large_objects:
         problems.append(
-            f"{catalogue.large_objects} large objects have no rule: set refresh_large_objects to delete or keep"
+            f"{number(catalogue.large_objects, 'large object has', 'large objects have')} no rule: set"
+            " refresh_large_objects to delete or keep"
         )
     return plans, problems
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..postgres.connection import query
 from .sql import PGLAST_ERROR, ParseError, ast, parse_sql, quoted
@@ -95,7 +96,9 @@ def refuse_squashed(connection: Any, state: State) -> None:
         if unlike
         else ""
     )
-    unknown = f"{len(state.missing)} migrations that the release does not know ({', '.join(state.missing[:3])})"
+    unknown = (
+        f"{number(len(state.missing), 'migration')} that the release does not know ({', '.join(state.missing[:3])})"
+    )
     raise ConfigError(
         f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}:"
         f" their history was squashed into it. It would fail here, so nothing was started.{lacking} Mark it as applied:"

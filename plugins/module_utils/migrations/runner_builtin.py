@@ -18,6 +18,7 @@ try:
 except ImportError:  # reported by data.postgres
     pass
 
+from ..core.amounts import number
 from ..core.errors import MigrationFailed, RunbookError, WaitTimeout
 from ..core.progress import report
 from ..core.wait import Outcome, Waiter
@@ -171,9 +172,9 @@ class Builtin:
             if tries_left:
                 return False
             raise MigrationFailed(
-                f"The migration {migration.name} waited {self.lock_retries + 1} times for a lock, each time for"
-                f" {self.settings['lock_timeout']:g} s (lock_timeout). Nothing of it was applied: run it again when the"
-                f" database is less busy, or end what holds the lock.{holders}",
+                f"The migration {migration.name} waited {number(self.lock_retries + 1, 'time')} for a lock, each time"
+                f" for {self.settings['lock_timeout']:g} s (lock_timeout). Nothing of it was applied: run it again when"
+                f" the database is less busy, or end what holds the lock.{holders}",
                 code="lock_timeout",
                 retryable=True,
                 migration=migration.name,

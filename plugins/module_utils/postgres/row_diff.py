@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
 
+from ..core.amounts import number
 from ..core.errors import RunbookError
 from ..core.wait import nothing
 from . import large_objects
@@ -87,8 +88,9 @@ def hold_writes(connection: Any, timeout: float) -> None:
         if error.details.get("code") == LOCKS_FULL:
             ((most,),) = query(connection, "SELECT current_setting('max_locks_per_transaction')")
             raise RunbookError(
-                f"Writers could not be held off: the server has no room for locks on {len(held)} tables. Nothing was"
-                f" swapped. Raise max_locks_per_transaction of the server, which is {most}, and restart it.",
+                f"Writers could not be held off: the server has no room for locks on {number(len(held), 'table')}."
+                f" Nothing was swapped. Raise max_locks_per_transaction of the server, which is {most}, and restart"
+                " it.",
                 code="too_many_locks",
             ) from None
         holders = ", ".join(f"{pid} of {user}" for pid, user in query(connection, WRITING)) or "that ended meanwhile"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..core.amounts import number
+
 Named = Sequence[Mapping[str, Any]]
 
 
@@ -69,6 +71,6 @@ def _database(restored: Mapping[str, Any], *, name: str, undo: bool, adopted: bo
         return f"The live database was already {which}. Nothing was changed."
     kept = f"which is kept as {restored.get('kept')} until {restored.get('kept_until')}"
     return (
-        f"The live database is now {which}. It differs in {restored.get('lost_rows')} rows from the previous one,"
-        f" {kept}."
+        f"The live database is now {which}. It differs in {number(restored.get('lost_rows'), 'row')} from the previous"
+        f" one, {kept}."
     )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ..core.amounts import number
+
 PROOF = {"name": "backup_proof", "asked": "Is a backup of the database proven by a restore?"}
 REHEARSAL = {"name": "rehearsal", "asked": "Were the pending migrations rehearsed?"}
 COPIES = {"given": "the given copy", "backup": "the restored backup", "schema": "the schema without its rows"}
@@ -28,7 +30,7 @@ def proof_message(proof: Mapping[str, Any]) -> str:
     """Return the report of prove.yml; a proof without a time comes from check mode."""
     if proof.get("at") is None:
         return f"{proof.get('backup')} would be restored"
-    rows = f"{proof.get('rows')} rows in {proof.get('tables')} tables"
+    rows = f"{number(proof.get('rows'), 'row')} in {number(proof.get('tables'), 'table')}"
     return f"{proof.get('backup')} was restored at {proof['at']} in {proof.get('recovery_seconds')} s, with {rows}"
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.wait import nothing
 from ..store.base import Store
@@ -107,5 +108,9 @@ def _from_the_future(records: Sequence[Record], now: float) -> list[str]:
         for record, seconds in ahead
         if seconds > APART
     ]
-    more = [f"{len(wrong) - NAMED} more records have times in the future."] if len(wrong) > NAMED else []
+    more = (
+        [f"{number(len(wrong) - NAMED, 'more record has', 'more records have')} times in the future."]
+        if len(wrong) > NAMED
+        else []
+    )
     return wrong[:NAMED] + more

@@ -40,7 +40,7 @@ def message(seen: Outlook) -> str:
 def changes(seen: Outlook) -> list[str]:
     frontend = [seen.frontend_live] if seen.frontend_live else []
     names = ", ".join(str(one["name"]) for one in seen.pending)
-    count = f"{len(seen.pending)} migration{'' if len(seen.pending) == 1 else 's'}"
+    count = number(len(seen.pending), "migration")
     texts = {
         "database.backup": "back up the database",
         "database.prove": "restore that backup for a proof",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.urls import refuse_credentials, refuse_plain_http
 from .argument_spec import is_empty
@@ -32,8 +33,8 @@ def wrong(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     key = values.get("notify_webhook_key")
     if "notify_webhook_key" in specs and isinstance(key, str) and 0 < len(key) < SHORTEST_KEY:
         yield (
-            f"notify_webhook_key has {len(key)} characters and needs {SHORTEST_KEY}, so that nobody can guess it:"
-            " create one with openssl rand -hex 32"
+            f"notify_webhook_key has {number(len(key), 'character')} and needs {SHORTEST_KEY}, so that nobody can guess"
+            " it: create one with openssl rand -hex 32"
         )
     if "notify_timeout" in specs and not 0 < _seconds(values.get("notify_timeout")) <= LONGEST_WAIT:
         yield f"notify_timeout must be more than 0 and at most {LONGEST_WAIT} seconds: a run waits for its receivers"

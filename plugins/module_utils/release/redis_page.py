@@ -51,7 +51,9 @@ def _rows(found: Mapping[str, Any], memory: Mapping[str, Any], stats: Mapping[st
     if stats:
         rate = f"{stats['hit_rate']:.0%}".replace("%", " %") if stats.get("hit_rate") is not None else "not asked"
         since = "in" if stats.get("since") == "interval" else "since the start,"
-        counted = f"{stats['hits']:,} hits, {stats['misses']:,} misses, {stats['evicted']:,} evicted"
+        counted = (
+            f"{number(stats['hits'], 'hit')}, {number(stats['misses'], 'miss', 'misses')}, {stats['evicted']:,} evicted"
+        )
         rows.append(f"cache      hit rate {rate}: {counted} {since} {duration(stats['seconds'])}")
     for name, one in (found.get("keys") or {}).items():
         rows.append(f"keys       {name}: {number(one['keys'], 'key')}, {one['expires']:,} of them expire")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from ..core.amounts import number
 from .results import failure_message
 
 OWN_SESSIONS = "storefront.runbook"  # the application name of this collection's connections
@@ -96,8 +97,9 @@ def check_problems(
 def _unapproved(restore: Mapping[str, Any]) -> str:
     lost = restore.get("lost_rows")
     return (
-        f"Replacing the database has not been approved. {'An unknown number' if lost is None else lost} of its rows are"
-        f" not in the other one{_losses(restore)}. Approve it with -e approve_restore={restore.get('database')}"
+        f"Replacing the database has not been approved. {'An unknown number' if lost is None else lost} of its rows"
+        f" {'is' if lost == 1 else 'are'} not in the other one{_losses(restore)}. Approve it with -e"
+        f" approve_restore={restore.get('database')}"
     )
 
 
@@ -113,7 +115,8 @@ def approval_message(restore: Mapping[str, Any], *, adopted: bool) -> str:
             f"The backup {restore.get('backup')} is restored as {restore.get('staged')} and verified, and nothing else"
         )
     return (
-        f"{state} was changed. {restore.get('lost_rows')} rows of the live database are not in it{_losses(restore)}. "
+        f"{state} was changed. {number(restore.get('lost_rows'), 'row')} of the live database"
+        f" {'is' if restore.get('lost_rows') == 1 else 'are'} not in it{_losses(restore)}. "
         f"Continue with -e approve_restore={restore.get('database')}"
     )
 
@@ -138,7 +141,7 @@ def connection_failure(
     if "connections" not in joined:
         return failure_message(joined)
     if joined.get("failed"):
-        return f"No unit was connected to {serves} within {tries} tries: read the logs of the units."
+        return f"No unit was connected to {serves} within {number(tries, 'try', 'tries')}: read the logs of the units."
     if "connections" not in (parted or {}):
         return failure_message(parted)
     return (
@@ -150,6 +153,6 @@ def connection_failure(
 def serving_note(joined: Mapping[str, Any], serves: str, left: str) -> str:
     count = sum(int(one.get("count") or 0) for one in sessions(joined))
     return (
-        f"database: {serves} serves {count} sessions of the shop, and {left} serves none. Set database_url in the"
-        " inventory to the database that serves."
+        f"database: {serves} serves {number(count, 'session')} of the shop, and {left} serves none. Set database_url in"
+        " the inventory to the database that serves."
     )

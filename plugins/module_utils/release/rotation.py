@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.wait import Outcome
 
@@ -122,7 +123,7 @@ def ended(user: str, peer: str, counts: Mapping[str, int], in_use: bool = True) 
     ``in_use``.
     """
     if counts.get(user):
-        return Outcome.PENDING, f"used by {counts[user]} sessions"
+        return Outcome.PENDING, f"used by {number(counts[user], 'session')}"
     if in_use and not counts.get(peer):
         return Outcome.PENDING, f"unused, but {peer} has no session yet"
     return Outcome.READY, "unused"

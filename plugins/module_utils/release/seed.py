@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..core.amounts import number
+
 ROLES = ("staging", "development")
 NAMES = ("production", "prod", "prd")
 BEFORE = ("pre", "non", "not")  # pre-production is not production
@@ -51,7 +53,10 @@ def change(before: Counts, after: Counts) -> dict[str, dict[str, int | None]]:
 
 def message(before: Counts, after: Counts, output: str) -> str:
     moved = change(before, after)
-    lines = [f"{table} {moved['before'][table] or 0} -> {moved['after'][table] or 0} rows" for table in moved["after"]]
+    lines = [
+        f"{table} {moved['before'][table] or 0} -> {number(moved['after'][table] or 0, 'row')}"
+        for table in moved["after"]
+    ]
     last = output.strip().splitlines()[-1:] if output.strip() else []
     printed = f" It printed: {last[0]}" if last else ""
     return f"{', '.join(lines) or 'No table has another number of rows'}.{printed}"

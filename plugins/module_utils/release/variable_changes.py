@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from ..core.amounts import number
 from ..source.shop.variables import names_in
 from .restart import listed, named
 from .results import failure_message
@@ -207,7 +208,7 @@ def listing(infos: Mapping[str, Digests]) -> list[str]:
     """Return the lines of a list: each unit, with the names and digests of its variables."""
     lines = []
     for unit, digests in infos.items():
-        lines.append(f"{unit}: {len(digests)} variables")
+        lines.append(f"{unit}: {number(len(digests), 'variable')}")
         width = max((len(name) for name in digests), default=0)
         lines += [f"  {name:<{width}}  {_digest(digest)}" for name, digest in sorted(digests.items())]
     return lines

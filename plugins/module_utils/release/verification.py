@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..core.amounts import number
 from .spelling import suggestion
 
 STEPS = ("frontend", "backend", "database", "performance", "uat")
@@ -121,11 +122,12 @@ def database(task: Mapping[str, Any], least: Mapping[str, Any]) -> dict[str, Any
             problems.append(f"there is no table {table}")
         elif have is None or have < int(rows):
             problems.append(
-                f"the table {table} has {'unknown' if have is None else have} rows instead of {rows} or more"
+                f"the table {table} has {'unknown rows' if have is None else number(have, 'row')} instead of {rows:,}"
+                " or more"
             )
-    summary = f"{(migrations or {}).get('applied', 'unknown')} migrations are applied"
+    summary = f"{number((migrations or {}).get('applied', 'unknown'), 'migration is', 'migrations are')} applied"
     known = {name.partition(".")[2]: rows for name, rows in counts.items() if name.partition(".")[2] in least}
-    summary += "".join(f", {table} has {rows} rows" for table, rows in known.items())
+    summary += "".join(f", {table} has {number(rows, 'row')}" for table, rows in known.items())
     state = "failed" if problems else "passed"
     return {"state": state, "summary": "\n".join(problems) if problems else f"{summary}."}
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..backup.manifest import folder
 from ..backup.request import read_identity
+from ..core.amounts import number
 from ..core.errors import ConfigError, WaitTimeout
 from ..core.plan import Plan
 from ..core.wait import Waiter, nothing
@@ -137,7 +138,7 @@ class Report:
                 f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}"
                 for table, counted in self.losses.items()
             )
-            text = f"{self.lost_rows} rows would not be what they are now ({tables or 'none'})."
+            text = f"{number(self.lost_rows, 'row')} would not be what they are now ({tables or 'none'})."
         if self.sequences:
             text += (
                 f" These sequences would give out numbers again that were given out since: {', '.join(self.sequences)}."

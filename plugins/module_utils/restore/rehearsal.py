@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import RunbookError, WaitTimeout
 from ..core.progress import report
 from ..migrations.history import State, read_state
@@ -82,7 +83,7 @@ class Rehearse:
         try:
             report("The rehearsal waits for its copy of the database")
             with self.copy as (database, details):
-                report(f"The rehearsal applies {len(planned['pending'])} migrations to {database.name}")
+                report(f"The rehearsal applies {number(len(planned['pending']), 'migration')} to {database.name}")
                 seen = self._apply(project, database)
         except RunbookError as error:
             error.result = {**planned, **details, **error.result}

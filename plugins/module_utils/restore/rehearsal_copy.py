@@ -16,6 +16,7 @@ from typing import Any
 from ..backup.archive import Archive, choose
 from ..backup.manifest import Manifest, folder
 from ..backup.request import read_identity
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.wait import nothing
 from ..migrations import history
@@ -48,9 +49,9 @@ def fresh(
     had = manifest.get("migrations") or {"count": 0, "last": None}
     if (had["count"], had["last"]) != (len(state.applied), state.applied[-1] if state.applied else None):
         raise ConfigError(
-            f"The backup {manifest['name']} has {had['count']} migrations, the last one {had['last']}, and production"
-            f" has {len(state.applied)}, the last one {state.applied[-1] if state.applied else None}: what would be"
-            " rehearsed on it is not what is pending. Make a new backup.",
+            f"The backup {manifest['name']} has {number(had['count'], 'migration')}, the last one {had['last']}, and"
+            f" production has {len(state.applied)}, the last one {state.applied[-1] if state.applied else None}: what"
+            " would be rehearsed on it is not what is pending. Make a new backup.",
             code="scratch_differs",
         )
     return manifest

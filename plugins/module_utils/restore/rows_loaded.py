@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 
 from ..core import progress
+from ..core.amounts import number
 from ..core.errors import RunbookError
 from ..postgres.connection import Database, connect, query
 
@@ -35,7 +36,8 @@ def rows_loaded(database: Database, heartbeat: Callable[[], None]) -> Iterator[C
             with suppress(RunbookError):
                 tables.update((table, max(rows, tables.get(table, 0))) for table, rows in query(connection, LOADING))
                 progress.report(
-                    f"Restoring into {database.name}: {sum(tables.values()):,} rows in {len(tables)} tables"
+                    f"Restoring into {database.name}: {number(sum(tables.values()), 'row')} in"
+                    f" {number(len(tables), 'table')}"
                 )
 
         yield tick if connection else heartbeat

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.progress import report
 from ..postgres.connection import Database, connect, query
@@ -57,7 +58,7 @@ def differing(
     manifest does not record how it was.
     """
     wrong = [
-        f"{name} has {counts.get(unquoted(name), 'no')} rows and not {rows}"
+        f"{name} has {number(counts.get(unquoted(name), 'no'), 'row')} and not {rows:,}"
         for name, rows in (manifest.get("tables") or {}).items()
         if counts.get(unquoted(name)) != rows
     ]
@@ -88,7 +89,7 @@ def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[
         )
         analyzed = time.monotonic()
         names = [name for (name,) in query(connection, COUNTED)]
-        report(f"{manifest['name']} is restored; the rows of {len(names)} tables are counted")
+        report(f"{manifest['name']} is restored; the rows of {number(len(names), 'table')} are counted")
         counting = [f"SELECT count(*) FROM ONLY {name}" for name in names]  # noqa: S608 - quoted by the server
         answers = ask_side_by_side(database, counting, at_a_time=AT_A_TIME, heartbeat=heartbeat)
         counts = {name: count for name, ((count,),) in zip(names, answers, strict=True)}

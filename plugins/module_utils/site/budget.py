@@ -80,7 +80,8 @@ def _over(limits: Any, found: Mapping[str, float], unit: str) -> Iterator[str]:
     for one in limits or []:
         value = found.get(one["resourceType"], 0)
         if value > one["budget"]:
-            yield f"{one['resourceType']} has {_number(value)}{unit}, more than {_number(one['budget'])}"
+            word = unit.removesuffix("s") if value == 1 else unit
+            yield f"{one['resourceType']} has {_number(value)}{word}, more than {_number(one['budget'])}"
 
 
 def _timings(limits: Any, audits: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 with suppress(ImportError):  # journeys/queries.py reports the missing library
     import bs4
 
+from ..core.amounts import number
 from ..core.wait import nothing
 from .journeys.journey import Options, Request
 from .journeys.queries import Answer
@@ -153,11 +154,16 @@ def shuts_all_out(robots: str) -> bool:
 
 def summary(pages: Sequence[str], checked: Pages) -> str:
     """Return in words what was checked, a line for each problem."""
-    more = f" {checked.left_out} addresses beyond the limit were not asked." if checked.left_out else ""
+    more = (
+        f" {number(checked.left_out, 'address', 'addresses')} beyond the limit"
+        f" {'was' if checked.left_out == 1 else 'were'} not asked."
+        if checked.left_out
+        else ""
+    )
     if not checked.problems:
         what = f"{len(pages)} pages are" if len(pages) > 1 else "The page is"
-        return f"{what} right, with {checked.asked} addresses asked.{more}"
+        return f"{what} right, with {number(checked.asked, 'address', 'addresses')} asked.{more}"
     count = len(checked.problems)
-    asked = f"{checked.asked} address{'' if checked.asked == 1 else 'es'}"
-    first = f"{count} problem{'' if count == 1 else 's'} in {asked}.{more}"
+    asked = number(checked.asked, "address", "addresses")
+    first = f"{number(count, 'problem')} in {asked}.{more}"
     return "\n".join([first, *sorted(checked.problems)])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..core.wait import nothing
 from .journeys.journey import Options, Request
@@ -101,7 +102,9 @@ def too_few_hits(rate: float | None, edge: Mapping[str, Any], least: float | Non
 
 
 def _edge_words(edge: Mapping[str, Any]) -> str:
-    return f"Cloudflare's cache gave {edge['hit_rate']:.0%} of {edge['requests']} requests since {edge['since']}"
+    return (
+        f"Cloudflare's cache gave {edge['hit_rate']:.0%} of {number(edge['requests'], 'request')} since {edge['since']}"
+    )
 
 
 def percentiles(times: Sequence[float]) -> dict[str, float]:
@@ -188,7 +191,11 @@ def judge_statements(
 def summary(found: Mapping[str, Any], count: int, baseline: Mapping[str, Any]) -> str:
     """Return in words what was measured, a line for each problem and each suspect."""
     problems, rate, before = found["problems"], found["measured"]["hit_rate"], baseline.get("hit_rate")
-    first = f"{count} targets are within their limits." if not problems else f"{len(problems)} limits are exceeded."
+    first = (
+        f"{number(count, 'target is within its limit', 'targets are within their limits')}."
+        if not problems
+        else f"{number(len(problems), 'limit is', 'limits are')} exceeded."
+    )
     then = f", {before:.0%} before" if isinstance(before, float) else ""
     notes = [f"The cache gave {rate:.0%} of the answers{then}."] if rate is not None else []
     edge, edge_before = found["measured"].get("edge"), (baseline.get("edge") or {}).get("hit_rate")

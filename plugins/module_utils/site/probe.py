@@ -18,6 +18,7 @@ try:
 except ImportError:  # core.http reports the missing library in run()
     pass
 
+from ..core.amounts import number
 from ..core.charset import in_utf8
 from ..core.deadline import nothing
 from ..core.redact import redact
@@ -138,7 +139,7 @@ class Prober:
 
 def _passed(results: Sequence[Result]) -> str:
     healthy = sum(result.outcome == "healthy" for result in results)
-    return f"{healthy} of {len(results)} check{'' if len(results) == 1 else 's'} passed"
+    return f"{healthy} of {number(len(results), 'check')} passed"
 
 
 def why_no_answer(error: Exception, url: str, timeout: float) -> str:

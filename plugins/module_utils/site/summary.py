@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.amounts import number
 from .checks import Check
 from .probe import Result
 
@@ -31,7 +32,7 @@ def describe(results: Sequence[Result]) -> str:
     """Return in words what the checks amount to, and what to do."""
     failed = [result for result in results if result.outcome != "healthy"]
     if not failed:
-        return f"All of {len(results)} checks are healthy."
+        return "The check is healthy." if len(results) == 1 else f"All of {len(results)} checks are healthy."
     lines = [
         f"{result.name} ({result.url}) is {result.outcome} at try {result.tries}: {'; '.join(result.reasons)}"
         for result in failed
@@ -39,4 +40,4 @@ def describe(results: Sequence[Result]) -> str:
     advice = "Check the logs of the failed sites."
     if all(result.outcome == "probe_blocked" for result in failed):
         advice = "Set the missing header in the option headers. Until then, the health of the sites is unknown."
-    return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])
+    return "\n".join([f"{len(failed)} of {number(len(results), 'check')} failed. {advice}", *lines])

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
+from ..core.amounts import number
 from ..core.errors import ConfigError
 from ..platforms.railway import client as railway
 from ..platforms.railway import logs as railway_logs
@@ -58,5 +59,5 @@ def _answers(given: Mapping[str, Any], unit: Mapping[str, Any], minutes: int) ->
 
 def _group(answers: Mapping[str, Any]) -> Group:
     failed = {status: count for status, count in answers["by_status"].items() if status.startswith("5")}
-    why = ", ".join(f"{count} answers with {status}" for status, count in failed.items())
+    why = ", ".join(f"{number(count, 'answer')} with {status}" for status, count in failed.items())
     return Group(asked=answers["requests"], failed=answers["errors_5xx"], why=why)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..screen.amounts import age, duration
+from ..screen.amounts import age, duration, number
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 632.0, 12.0, 120.0
 Week = Mapping[str, Any]
@@ -75,21 +75,21 @@ def _deployments(weeks: Sequence[Week]) -> dict[str, Any]:
     most = max(week["deployments"] for week in weeks)
     slot = (RIGHT - LEFT) / len(weeks)
     bars = []
-    for number, week in enumerate(weeks):
+    for position, week in enumerate(weeks):
         good = week["deployments"] - week["failed"]
         base = BOTTOM
         for count, colour, word in ((good, "bar", "good"), (week["failed"], "bad", "failed")):
             height = (BOTTOM - TOP) * count / most
             base -= height
             if count:
-                place = {"x": round(LEFT + slot * (number + 0.15), 1), "y": round(base, 1)}
+                place = {"x": round(LEFT + slot * (position + 0.15), 1), "y": round(base, 1)}
                 size = {"width": round(slot * 0.7, 1), "height": round(height, 1)}
                 words = f"week to {week['ends']}: {count} {word}"
                 bars.append({**place, **size, "colour": colour, "words": words})
     total, failed = sum(week["deployments"] for week in weeks), sum(week["failed"] for week in weeks)
     return {
         "title": "Deployments per week",
-        "words": f"{total} in {len(weeks)} weeks, {failed} of them failed, at most {most} in a week",
+        "words": f"{total} in {number(len(weeks), 'week')}, {failed} of them failed, at most {most} in a week",
         "top": str(most),
         "first": f"week to {weeks[0]['ends']}",
         "last": f"week to {weeks[-1]['ends']}",

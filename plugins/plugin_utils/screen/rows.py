@@ -27,7 +27,11 @@ def _some(info: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def _sessions(info: Mapping[str, Any]) -> Iterator[str]:
     for one in _some(info, "connections"):
         longest = f", longest transaction {age(one['longest_transaction'])}" if one.get("longest_transaction") else ""
-        waits = f", {one['waiting_for_locks']} wait for locks" if one.get("waiting_for_locks") else ""
+        waits = (
+            f", {one['waiting_for_locks']} wait{'s' if one['waiting_for_locks'] == 1 else ''} for locks"
+            if one.get("waiting_for_locks")
+            else ""
+        )
         yield (
             f"{number(one.get('count') or 0, 'session')} {one.get('state') or 'of no state'}:"
             f" {one.get('application') or one.get('user')}{longest}{waits}"
@@ -45,7 +49,7 @@ def _locks(info: Mapping[str, Any]) -> Iterator[str]:
 
 def _slow(info: Mapping[str, Any]) -> Iterator[str]:
     for one in _some(info, "slow_queries"):
-        yield f"{one.get('calls')} calls, {one.get('mean_ms')} ms each: {cut(one_line(one.get('query')), 70)}"
+        yield f"{number(one.get('calls'), 'call')}, {one.get('mean_ms')} ms each: {cut(one_line(one.get('query')), 70)}"
 
 
 def _tables(info: Mapping[str, Any]) -> Iterator[str]:

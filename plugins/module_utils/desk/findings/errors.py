@@ -75,7 +75,9 @@ def _listed(issues: Sequence[Mapping[str, Any]], began: datetime) -> list[str]:
         return []
     most = max(issues, key=lambda one: one["events"])
     many = number(len(issues), "new issue")
-    return [f"Sentry: {many}, {_events(issues):,} events since {date(began)}; most: {most['title']} ({most['url']})"]
+    return [
+        f"Sentry: {many}, {number(_events(issues), 'event')} since {date(began)}; most: {most['title']} ({most['url']})"
+    ]
 
 
 def unknown(view: View) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ...core.amounts import number
 from ..held import closed, held
 from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View, weighed
 
@@ -144,7 +145,8 @@ def locked(view: View) -> Iterator[Finding]:
         yield Finding(
             "database_locked",
             "T3",
-            f"{len({one['pid'] for one in locks})} sessions wait for a lock on {first['relation'] or 'the database'}",
+            f"{number(len({one['pid'] for one in locks}), 'session waits', 'sessions wait')} for a lock on"
+            f" {first['relation'] or 'the database'}",
             f"{_statement(first['query'])} waits {_seconds(first):.0f} s for {blocker}"
             f" (pid {first['blocked_by']}, {first['blocker_state'] or 'not visible'}):"
             f" {_statement(first['blocker_query'])}",
@@ -204,7 +206,7 @@ def redis(view: View) -> Iterator[Finding]:
             "redis_evicting",
             "T3",
             "Redis evicts keys",
-            f"{stats['evicted']:,} keys in {stats['seconds']:g} s{rate}, policy {memory.get('policy')}".replace(
+            f"{number(stats['evicted'], 'key')} in {stats['seconds']:g} s{rate}, policy {memory.get('policy')}".replace(
                 "%", " %"
             ),
             "maxmemory is reached, so that sessions and cached answers are lost",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...core.amounts import number
 from .finding import BROKEN, DEGRADED, LIKELY, SURE, Finding, View
 
 WORDS = {"rolled-back": "not applied at all", "applied": "applied completely"}
@@ -49,7 +50,7 @@ def pending(view: View) -> Iterator[Finding]:
         yield Finding(
             "migrations_pending",
             "T2",
-            f"The database lacks {len(names)} migrations of the live release",
+            f"The database lacks {number(len(names), 'migration')} of the live release",
             ", ".join(names[:5]),
             "the release was deployed without its migrations, or a restore took them back",
             SURE,

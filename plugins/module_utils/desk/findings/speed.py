@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ...core.amounts import number
 from .finding import DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View
 
 SLOW_MS = 100.0
@@ -66,7 +67,7 @@ def repeated(view: View) -> Iterator[Finding]:
             "n_plus_one",
             "T6",
             f"{table[1] if table else 'A table'} is asked row by row (N+1)",
-            f"{row['calls']:,} calls of {row['query'][:120]} for {usual:,} of the statement before it",
+            f"{number(row['calls'], 'call')} of {row['query'][:120]} for {usual:,} of the statement before it",
             "a loop asks for each row instead of for all at once",
             LIKELY,
             DEGRADED,
@@ -85,7 +86,7 @@ def slow(view: View) -> Iterator[Finding]:
             "slow_query",
             "T6",
             f"A statement takes {row['mean_ms']:.0f} ms",
-            f"{row['calls']:,} calls, {row['total_ms']:.0f} ms in all: {row['query'][:160]}",
+            f"{number(row['calls'], 'call')}, {row['total_ms']:.0f} ms in all: {row['query'][:160]}",
             "an index is missing, or it reads too many rows",
             LIKELY,
             DEGRADED,
@@ -120,7 +121,9 @@ def cold_cache(view: View) -> Iterator[Finding]:
             "redis_cold",
             "T6",
             "Redis rarely has what it is asked for",
-            f"hit rate {stats['hit_rate']:.0%} of {asked:,} requests in {stats['seconds']:g} s".replace("%", " %"),
+            f"hit rate {stats['hit_rate']:.0%} of {number(asked, 'request')} in {stats['seconds']:g} s".replace(
+                "%", " %"
+            ),
             "the cache was emptied, its keys expire too early, or a release changed their names",
             LIKELY,
             DEGRADED,

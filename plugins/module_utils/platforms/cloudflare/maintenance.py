@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...core.amounts import number
 from ...core.errors import ConfigError
 from .workers import Route, Script
 
@@ -97,8 +98,8 @@ def refuse_wrong(params: Mapping[str, Any], now: float) -> None:
     """Refuse options with which nobody would be held, everybody, or the operators as well. Raises ConfigError."""
     if len(params["operator_key"] or "") < KEY_LENGTH:
         raise ConfigError(
-            f"operator_key has {len(params['operator_key'] or '')} characters. Set it to a random secret of at least"
-            f" {KEY_LENGTH}, such as the output of: openssl rand -hex 32."
+            f"operator_key has {number(len(params['operator_key'] or ''), 'character')}. Set it to a random secret of"
+            f" at least {KEY_LENGTH}, such as the output of: openssl rand -hex 32."
         )
     for path in params["let_through"]:
         if not re.fullmatch(r"/[\w.~!$&'()+,;=:@/-]*\*?", path) or path.rstrip("*/") == "" or "/../" in f"{path}/":

@@ -83,10 +83,13 @@ def connect(
 
 
 class Railway:
-    """Environment and service are given by id or by name. ``held`` owns the resources that ``close`` releases."""
+    """Environment and service are given by id or by name. ``held`` owns the resources that ``close`` releases; ``name``
+    is the service's name at Railway as soon as ``scope`` has been read.
+    """
 
     def __init__(self, api: ApiClient, project: str, environment: str, service: str, waiter: Waiter) -> None:
         self.api, self.project, self.environment, self.service, self.waiter = api, project, environment, service, waiter
+        self.name = service
         self.held = ExitStack()
 
     def close(self) -> None:
@@ -102,22 +105,20 @@ class Railway:
         """The ids of project, environment and service. Raises ConfigError for one that the project does not have."""
         found = self.ask(documents.PROJECT, id=self.project)
 
-        def pick(option: str, wanted: str) -> str:
+        def pick(option: str, wanted: str) -> Any:
             nodes = [edge["node"] for edge in found[f"{option}s"]["edges"]]
             for node in nodes:
                 if wanted in (node["id"], node["name"]):
-                    return node["id"]
+                    return node
             known = ", ".join(f"{node['name']} ({node['id']})" for node in nodes) or "none that this token can see"
             raise ConfigError(
                 f"The project {found['name']} at Railway has no {option} {wanted!r}. Set {option} to one of: {known}.",
                 code=f"unknown_{option}",
             )
 
-        return {
-            "projectId": self.project,
-            "environmentId": pick("environment", self.environment),
-            "serviceId": pick("service", self.service),
-        }
+        environment, service = pick("environment", self.environment), pick("service", self.service)
+        self.name = service["name"]
+        return {"projectId": self.project, "environmentId": environment["id"], "serviceId": service["id"]}
 
     @property
     def instance(self) -> dict[str, str]:
@@ -136,7 +137,7 @@ class Railway:
         found = Deployment.of(self.ask(documents.DEPLOYMENT, id=deployment_id))
         if (found.service, found.environment) != (self.scope["serviceId"], self.scope["environmentId"]):
             raise ConfigError(
-                f"The deployment {deployment_id} belongs to another service or environment than {self.service} in"
+                f"The deployment {deployment_id} belongs to another service or environment than {self.name} in"
                 f" {self.environment}. Correct deployment.",
                 code="foreign_deployment",
             )
@@ -185,8 +186,8 @@ class Railway:
         and does not return its id.
         """
         self.waiter.warn(
-            f"Railway restores the service's variables of {target.id}: a value that was changed since then has its old"
-            " value again."
+            f"Railway restores the variables that {self.name} had with {target.shown}: a value that was changed since"
+            " then has its old value again."
         )
         return self.make(
             "deploymentRollback",
@@ -241,11 +242,13 @@ class Railway:
     def cancel(self, deployments: Listed) -> None:
         """Cancel the deployments under way, as far as Railway still allows it, and wait a moment for the end."""
         ids = [deployment.id for deployment in deployments]
-        for one in ids:
+        for one in deployments:
             try:
-                self._end(documents.CANCEL, one, lambda deployment: deployment.in_progress)
+                self._end(documents.CANCEL, one.id, lambda deployment: deployment.in_progress)
             except ApiError as error:
-                self.waiter.warn(f"The deployment {one} was not cancelled, so it may still serve for a moment. {error}")
+                self.waiter.warn(
+                    f"{self.name} with {one.shown} was not cancelled, so it may still serve for a moment. {error}"
+                )
         if ids:
             self.find(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
 
@@ -254,7 +257,7 @@ class Railway:
         found = self.waiter.wait_for(
             lambda: by_id(self.deployments(RECENT), deployment.id),
             classify,
-            what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
+            what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.name}",
             check_next="the deployment in Railway's dashboard",
             explain=lambda _: log_tail(self, deployment.id),
             advice=ADVICE,
@@ -275,7 +278,7 @@ class Railway:
         self.waiter.wait_for(
             lambda: self.deployments(RECENT),
             running,
-            what=f"The service {self.service}",
+            what=f"The service {self.name}",
             check_next="the service in Railway's dashboard",
         )
 
@@ -292,7 +295,7 @@ class Railway:
         found = self.find(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
-                f"Railway accepted {operation} for {self.service}, but lists no new deployment after"
+                f"Railway accepted {operation} for {self.name}, but lists no new deployment after"
                 f" {LISTED_WITHIN:g} s. Check the service in Railway's dashboard, and run it again when no deployment"
                 " is under way there.",
                 code="no_deployment",

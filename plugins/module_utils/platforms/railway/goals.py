@@ -38,8 +38,8 @@ def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     def make() -> Deployment:
         if differing:
             client.waiter.warn(
-                f"The image of {target.id} runs with all of today's variables: a rollback would restore, or could"
-                f" restore, another value of {', '.join(differing)}."
+                f"{client.name} runs the image of {target.shown} with all of today's variables: a rollback would"
+                f" restore, or could restore, another value of {', '.join(differing)}."
             )
         made = run(target)
         pins.require(made)
@@ -57,7 +57,7 @@ def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
             f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback
         )
         raise ConfigError(
-            f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}):"
+            f"Railway cannot roll {client.name} back to {target.shown}, which is {target.word}:"
             f" its image is gone, or it never ran. Set deployment to one of: {able or 'none at present'}; or deploy its"
             " release again with state=deployed.",
             code="no_rollback_candidate",
@@ -82,7 +82,7 @@ def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     target = next(iter(running or again), None)
     if target is None:
         raise ConfigError(
-            f"{client.service} has no deployment that can be started. Deploy a release first, with state=deployed.",
+            f"{client.name} has no deployment that can be started. Deploy a release first, with state=deployed.",
             code="nothing_to_start",
         )
     differing = pins.differing(target)
@@ -107,7 +107,7 @@ def restarted(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     target = live(listed)
     if target is None:
         raise ConfigError(
-            f"{client.service} is not running, so it cannot be restarted. Set state to started or deployed.",
+            f"{client.name} is not running, so it cannot be restarted. Set state to started or deployed.",
             code="nothing_to_restart",
         )
     return Goal(

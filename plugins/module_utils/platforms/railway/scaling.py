@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...core.amounts import number
 from ...core.errors import ApiError, ConfigError
 from . import graphql
 from .client import Railway
@@ -40,7 +41,7 @@ def scaled(params: Mapping[str, Any], client: Railway) -> tuple[Shown, Shown, Ca
         made = _scale(client, settings, after)
         if (now := read_settings(client).regions) != after:
             raise ApiError(
-                f"Railway accepted the change, but reports {now} as the replicas of {client.service}. Check the service"
+                f"Railway accepted the change, but reports {now} as the replicas of {client.name}. Check the service"
                 " in its dashboard.",
                 code="not_scaled",
             )
@@ -62,7 +63,7 @@ def _named(client: Railway, settings: Settings, params: Mapping[str, Any]) -> Ma
     if len(settings.regions) != 1:
         runs = ", ".join(f"{region}: {count}" for region, count in settings.regions.items()) or "no region"
         raise ConfigError(
-            f"{client.service} runs in {runs}, so one number does not say where its replicas run. Set the number of"
+            f"{client.name} runs in {runs}, so one number does not say where its replicas run. Set the number of"
             " each region in regions.",
             code="several_regions",
         )
@@ -79,8 +80,8 @@ def _refuse_more(client: Railway, after: Regions, limit: Mapping[str, Any]) -> N
     total, most = sum(after.values()), limit["replicas"]
     if most is not None and total > most:
         raise ConfigError(
-            f"The service would have {total} replicas, and the plan {limit['plan']} at Railway allows {most}. Ask for"
-            f" at most {most}, or change the plan. Where Railway has agreed to more, set backend_replicas_limit"
+            f"The service would have {number(total, 'replica')}, and the plan {limit['plan']} at Railway allows {most}."
+            f" Ask for at most {most}, or change the plan. Where Railway has agreed to more, set backend_replicas_limit"
             " (replicas_limit).",
             code="over_limit",
         )

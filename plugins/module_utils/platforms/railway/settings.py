@@ -148,7 +148,7 @@ def settings_summary(client: Railway) -> dict[str, Any]:
         return read_settings(client).describe()
     except ApiError as error:
         client.waiter.warn(
-            f"The settings of {client.service} could not be read, so its source is unknown, and whether pushes deploy"
+            f"The settings of {client.name} could not be read, so its source is unknown, and whether pushes deploy"
             f" it. {error}"
         )
         return UNKNOWN
@@ -163,7 +163,7 @@ def configured(
     settings = read_settings(client)
     if params["auto_deploy"] and settings.refused:
         raise ConfigError(
-            f"Railway does not allow pushes to deploy {client.service}: {settings.refused}. Connect the service to a"
+            f"Railway does not allow pushes to deploy {client.name}: {settings.refused}. Connect the service to a"
             " repository, or set auto_deploy to false.",
             code="no_auto_deploy",
         )

@@ -71,7 +71,7 @@ def _adopt(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     found: Deployment | None = pick(listed) or client.find(pick)  # a push takes a moment to be listed
     if found is None:
         raise ApiError(
-            f"Railway has created no deployment of {commit} for {client.service} from a push. Push it to"
+            f"Railway has created no deployment of {commit} for {client.name} from a push. Push it to"
             f" {settings.branch or 'the connected branch'} of {settings.repository} and check that auto-deploy is on,"
             " or set source to commit.",
             code="nothing_to_adopt",
@@ -89,7 +89,7 @@ def _image(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
         )
     if settings.repository:
         raise ConfigError(
-            f"{client.service} is connected to {settings.repository}, and an image would disconnect it. Disconnect it"
+            f"{client.name} is connected to {settings.repository}, and an image would disconnect it. Disconnect it"
             " at Railway first, or set source to commit.",
             code="connected_service",
         )
@@ -163,7 +163,7 @@ def _connected(client: Railway) -> Settings:
     settings = read_settings(client)
     if not settings.repository:
         raise ConfigError(
-            f"{client.service} is not connected to a repository, so Railway cannot build a commit for it. Connect it at"
+            f"{client.name} is not connected to a repository, so Railway cannot build a commit for it. Connect it at"
             " Railway, or set source to upload.",
             code="no_repository",
         )

@@ -94,6 +94,11 @@ class Deployment:
         return found["release"] if found else None
 
     @property
+    def shown(self) -> str:
+        """What a person knows it by, and the id that finds it in Railway's dashboard."""
+        return f"{self.release or 'an unnamed release'} (deployment {self.id})"
+
+    @property
     def commit(self) -> str | None:
         found = LABEL.fullmatch(self.message or "")
         return found["commit"] if found and found["commit"] != "-" else self.meta.get("commitHash")

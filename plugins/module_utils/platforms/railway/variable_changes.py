@@ -157,7 +157,7 @@ class Rollout:
         again, made = to_deploy(client, self.names, changed) if self.deploys else (None, None)
         if self.again and not again and not made:
             raise ApiError(
-                f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs"
+                f"The variables are set, but nothing was deployed with them. Railway reports that {client.name} runs"
                 " nothing any more. Check the service in Railway's dashboard, then rerun the task.",
                 code="nothing_live",
                 retryable=True,

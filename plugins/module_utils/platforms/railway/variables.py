@@ -66,8 +66,8 @@ class Pins:
         there = self._of(made) if self.names else {}
         if there is None:
             self.client.waiter.warn(
-                f"Railway does not return the variables of the deployment {made.id}, so they were not checked; a"
-                " redeploy uses today's."
+                f"Railway does not return the variables of {self.client.name} with {made.shown}, so they were not"
+                " checked; a redeploy uses today's."
             )
             return
         if wrong := self.contradicted(made):
@@ -79,7 +79,7 @@ class Pins:
             ]
             self.client.stop(serving)  # an outage is better than a wrong pinned value
             raise ApiError(
-                f"Railway created the deployment {made.id} of {self.client.service} with a value of {', '.join(wrong)}"
+                f"Railway created the deployment {made.id} of {self.client.name} with a value of {', '.join(wrong)}"
                 " that differs from today's, so it was"
                 f" {'stopped as soon as it served' if serving else 'cancelled before it served'}. Check the service's"
                 " variables in Railway's dashboard: they may have changed during the run. Then run it again.",

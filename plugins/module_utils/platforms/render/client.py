@@ -217,11 +217,14 @@ class Render:
         def cancel(deploy_id: str) -> Any:
             return self.api.json("POST", f"{self.path}/deploys/{deploy_id}/cancel", shape={"id": str})
 
-        for one in ids:
+        for one in deploys:
             try:
-                self.ask(partial(cancel, one), over)
+                self.ask(partial(cancel, one.id), over)
             except ApiError as error:
-                self.waiter.warn(f"The deploy {one} was not canceled, so it may still serve for a moment. {error}")
+                self.waiter.warn(
+                    f"{self.service['name']} with {one.shown} was not canceled, so it may still serve for a moment."
+                    f" {error}"
+                )
         if ids:
             self.seek(over)
 

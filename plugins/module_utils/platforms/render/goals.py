@@ -124,15 +124,15 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
 
     def create_again() -> Deploy:
         client.waiter.warn(
-            f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed again with"
-            " today's variables."
+            f"{', '.join(changed)} may have changed since {client.service['name']} ran {target.shown}, so its source is"
+            " deployed again with today's variables."
         )
         return client.create(target.wanted)
 
     def back() -> Deploy:
         client.waiter.warn(
-            f"Render runs {target.id} with the variables that it had: a value that has changed since has its old value"
-            " there."
+            f"{client.service['name']} runs {target.shown} with the variables that it had: a value that has"
+            " changed since has its old value there."
         )
         return client.roll_back(target)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...core.amounts import number
 from ...core.shape import EMPTY
 from ...core.wait import Outcome
 from .client import NOTHING, RECENT, Render
@@ -70,7 +71,8 @@ def wait_instances(client: Render, count: int | None = None, gone: Iterable[str]
 
     def settled(running: set[str]) -> tuple[Outcome, str]:
         done = bool(running) and not running & old and count in (None, len(running))
-        return (Outcome.READY if done else Outcome.PENDING), f"at {len(running - old)} of {count or len(old)} instances"
+        reached = f"at {len(running - old)} of {number(count or len(old), 'instance')}"
+        return (Outcome.READY if done else Outcome.PENDING), reached
 
     client.waiter.wait_for(
         lambda: instances(client),

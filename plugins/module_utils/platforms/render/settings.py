@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...core.amounts import number
 from ...core.errors import ConfigError
 from .client import Render
 from .states import auto_deploys, is_suspended, maintenance, replicas
@@ -101,7 +102,7 @@ def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Show
     limit = _limit(details, params["replicas_limit"])
     if wanted > limit["replicas"]:
         raise ConfigError(
-            f"{name} would have {wanted} instances, and Render allows {limit['replicas']} of a service"
+            f"{name} would have {number(wanted, 'instance')}, and Render allows {limit['replicas']} of a service"
             f" {limit['plan']}. Ask for at most {limit['replicas']}, or change the plan. Where Render has agreed to"
             " more, set backend_replicas_limit (replicas_limit).",
             code="over_limit",

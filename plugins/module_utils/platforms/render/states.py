@@ -97,6 +97,11 @@ class Deploy:
         return self.commit or self.digest or self.image
 
     @property
+    def shown(self) -> str:
+        """What a person knows it by, and the id that finds it in Render's dashboard."""
+        return f"{self.release or self.source or 'an unnamed release'} (deploy {self.id})"
+
+    @property
     def wanted(self) -> dict[str, str]:
         """The request to Render that deploys the same source again."""
         return {"commitId": self.commit} if self.commit else {"imageUrl": self.image or ""}

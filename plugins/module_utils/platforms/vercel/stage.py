@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...core.amounts import number
 from ...core.errors import ConfigError
 from ...source.checkout import Source, checkout, folder_in
 from ...source.files import EXECUTABLE, LINK, SourceFile, list_files
@@ -83,8 +84,8 @@ def _summary(build: Build) -> str:
     modes = Counter(file.mode for _unused, file in build.files.values())
     special = [f"{modes[mode]} {word}" for mode, word in ((EXECUTABLE, "executable"), (LINK, "links")) if modes[mode]]
     return (
-        f"{', '.join([f'{len(build.files)} files', *special])}, {build.size['bytes']} bytes, less what Vercel holds"
-        " already"
+        f"{', '.join([number(len(build.files), 'file'), *special])}, {build.size['bytes']} bytes, less what Vercel"
+        " holds already"
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from threading import Event
 from typing import Any
 
+from ...core.amounts import number
 from ...core.errors import ApiError, ConfigError, RunbookError, Unreachable, may_have_happened
 from ...core.http import CONNECTIONS, UPLOAD_RATE
 from ...core.http_errors import body_of
@@ -101,7 +102,7 @@ def create(
             if not missing:
                 return made, sent
             problem = ApiError(
-                f"Vercel still misses {len(missing)} files after {ROUNDS} uploads. Run it again.",
+                f"Vercel still misses {number(len(missing), 'file')} after {ROUNDS} uploads. Run it again.",
                 code="missing_files",
                 retryable=True,
             )
@@ -137,7 +138,7 @@ def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> De
 
 def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int]) -> None:
     pool = ThreadPoolExecutor(UPLOADS)
-    transfer = Transfer(f"Upload of {len(files)} files to Vercel", sum(file.size for file in files.values()))
+    transfer = Transfer(f"Upload of {number(len(files), 'file')} to Vercel", sum(file.size for file in files.values()))
     failed = Event()
     try:
         pending = {pool.submit(_send, client, sha, file, transfer, failed) for sha, file in files.items()}

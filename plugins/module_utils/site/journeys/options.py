@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...core.amounts import number
 from ...core.errors import ConfigError
 from ...core.redact import SENSITIVE, SHORTEST
 from ...core.urls import refuse_credentials, refuse_plain_http
@@ -126,7 +127,7 @@ def summary_of(reports: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[s
     """Return in words how the journeys ended, a line for each that did not pass."""
     failed = [report for report in reports if report["outcome"] == "failed"]
     count = len(reports)
-    first = f"{count - len(failed)} of {count} journey{'' if count == 1 else 's'} passed."
+    first = f"{count - len(failed)} of {number(count, 'journey')} passed."
     lines = [f"{report['name']}: {_why(report['failure'])}" for report in failed]
     lines += [f"{report['name']}: not run, since {report['reason']}." for report in skipped]
     return "\n".join([first, *lines])

@@ -17,6 +17,7 @@ try:
 except ImportError:  # core.http reports the missing library in run()
     pass
 
+from ...core.amounts import number
 from ...core.deadline import nothing
 from ...core.transport import TooLarge, exchange
 from ..probe import why_no_answer
@@ -81,7 +82,7 @@ class Sender:
                 return Answer(url, response.status_code, response.headers, cookies, body, took)
             if hop < options.max_redirects:
                 method, url, sent = self._follow(method, url, urljoin(url, there), sent, response.status_code)
-        raise StepFailed(f"at most {options.max_redirects} redirects", "another one")
+        raise StepFailed(f"at most {number(options.max_redirects, 'redirect')}", "another one")
 
     def _content(self, request: Request, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what `requests` sends: parameters, headers, cookies and the body."""

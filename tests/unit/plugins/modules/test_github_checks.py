@@ -254,18 +254,18 @@ def review(**params: Any) -> tuple[str, str]:
 def test_an_approval_by_its_author_does_not_count(repository: Repository) -> None:
     repository.reviews.clear()
     repository.review("Alice")
-    assert review() == ("failed", "#7 has 0 of 1 approvals: Alice is its author")
+    assert review() == ("failed", "#7 has 0 of 1 approval: Alice is its author")
 
 
 def test_an_approval_before_the_last_push_does_not_count(repository: Repository) -> None:
     repository.reviews.clear()
     repository.review(commit=OLD)
-    assert review() == ("failed", "#7 has 0 of 1 approvals: bob approved ccccccc, before the last push (bbbbbbb)")
+    assert review() == ("failed", "#7 has 0 of 1 approval: bob approved ccccccc, before the last push (bbbbbbb)")
 
 
 def test_a_dismissed_approval_does_not_count(repository: Repository) -> None:
     repository.review(state="DISMISSED")
-    assert review() == ("failed", "#7 has 0 of 1 approvals: the review by bob was dismissed")
+    assert review() == ("failed", "#7 has 0 of 1 approval: the review by bob was dismissed")
 
 
 def test_an_approval_after_the_dismissal_counts(repository: Repository) -> None:
@@ -291,13 +291,13 @@ def test_a_request_for_changes_is_a_no_whatever_others_approve(repository: Repos
 def test_an_approval_by_a_stranger_does_not_count(repository: Repository, association: str) -> None:
     repository.reviews.clear()
     repository.review("mallory", author_association=association)
-    assert review() == ("failed", "#7 has 0 of 1 approvals: mallory is not a member of the repository")
+    assert review() == ("failed", "#7 has 0 of 1 approval: mallory is not a member of the repository")
 
 
 def test_an_approval_by_a_bot_does_not_count(repository: Repository) -> None:
     repository.reviews.clear()
     repository.review("robot", user={"login": "robot", "type": "Bot"})
-    assert review() == ("failed", "#7 has 0 of 1 approvals: robot is a bot")
+    assert review() == ("failed", "#7 has 0 of 1 approval: robot is a bot")
 
 
 def test_a_deleted_user_approves_nothing(repository: Repository) -> None:

@@ -107,13 +107,13 @@ def test_several_sites_are_checked_at_once_each_for_its_own_release() -> None:
     ]
     assert result["sites"]["frontend"] == {
         "healthy": True,
-        "summary": "All of 1 checks are healthy.",
+        "summary": "The check is healthy.",
         "without_release": [],
     }
     assert not result["sites"]["backend"]["healthy"]
     assert "release v1.2.0 instead of v1.1.0" in result["sites"]["backend"]["summary"]
     assert result["summary"].startswith("1 of 2 checks failed.")
-    assert result["sites"]["backend"]["summary"].startswith("1 of 1 checks failed.")
+    assert result["sites"]["backend"]["summary"].startswith("1 of 1 check failed.")
 
 
 def test_a_check_of_an_unknown_site_is_refused() -> None:

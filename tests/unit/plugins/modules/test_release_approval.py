@@ -280,8 +280,8 @@ def test_a_review_of_the_environment_counts(desk: Desk, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("reviews", "more", "said"),
     [
-        ([review(state="rejected")], {}, "0 of 1 approvals"),
-        ([review(place="staging")], {}, "0 of 1 approvals"),
+        ([review(state="rejected")], {}, "0 of 1 approval"),
+        ([review(place="staging")], {}, "0 of 1 approval"),
         ([review("eve")], {}, "eve approved it at GitHub, and is not an approver"),
         ([review()], {"started_by": "alice-codes"}, "alice started this deploy"),
         ([review()], {"expires": 0.5}, "the approval by alice ended at"),
@@ -329,7 +329,7 @@ STORE = dict.fromkeys(("store_endpoint_url", "store_access_key", "store_secret_k
 
 
 def test_the_wait_ends(desk: Desk) -> None:
-    assert "0 of 1 approvals" in refused(desk, wait_timeout=0)
+    assert "0 of 1 approval" in refused(desk, wait_timeout=0)
     predicted = desk.ask(check=True)
     assert (predicted["changed"], predicted["missing"], predicted["failed"]) == (True, 1, False)
 
@@ -340,7 +340,7 @@ def test_the_wait_ends(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"approvers": []}, "1 approvals are needed, and the inventory has no approvers"),
+        ({"approvers": []}, "1 approval is needed, and the inventory has no approvers"),
         ({"approvers": [], "emergency": "x", "needed": 0}, "An emergency needs an approval"),
         ({"approvers": [{"name": "bob"}]}, "bob has no identity that can be verified"),
         ({"approvers": [{"name": "b b", "github": "b"}]}, "cannot be used"),

@@ -420,7 +420,9 @@ def test_a_changed_pinned_variable_redeploys_the_old_commit(render):
     render.values["DATABASE_URL"] = "postgresql://shop:hunter3@other/shop"
     result = pinned(render)
     assert (result["deployment"]["commit"], result["deployment"]["status"]) == (SHAS["v1.0.0"], "live")
-    assert any("DATABASE_URL may have changed since dep-1" in warning for warning in result["warnings"])
+    (warned,) = [warning for warning in result["warnings"] if "DATABASE_URL may have changed" in warning]
+    assert "since api ran" in warned
+    assert "(deploy dep-1)" in warned
     assert (result["way"], result["differing_variables"]) == ("redeploy", ["DATABASE_URL"])
     assert "hunter3" not in str(result)
     again = pinned(render)

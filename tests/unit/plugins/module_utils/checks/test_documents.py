@@ -99,7 +99,7 @@ def test_documentation_follows_its_routes(repository: Any) -> None:
     both = repository.commit({"api/openapi.json": API.replace("{}", '{"/orders": {}}')})
     assert ask(api_documentation, repository.context(both, live)) == (
         "passed",
-        "api/openapi.json changed with 1 files of routes",
+        "api/openapi.json changed with 1 file of routes",
     )
 
 

@@ -410,7 +410,7 @@ def secure(serve: Any, authority: Authority) -> Callable[..., tuple[str, str]]:
 
 
 def test_a_certificate_that_is_trusted_passes(secure: Any) -> None:
-    assert secure() == ("passed", "1 hosts are trusted for 59 days and more")
+    assert secure() == ("passed", "1 host is trusted for 59 days and more")
 
 
 def test_a_certificate_with_three_days_left_is_a_no(secure: Any) -> None:

@@ -247,7 +247,7 @@ def test_the_role_of_an_environment_comes_from_its_inventory() -> None:
 def test_staging_gets_example_data() -> None:
     assert seed.refused("staging", ["staging", "pre-production", "nonprod", "products", "live-nation", ""]) == []
     said = seed.message({"A": 1, "B": 2}, {"A": 1, "B": 5, "C": 1}, "one\ntwo")
-    assert said == "B 2 -> 5 rows, C 0 -> 1 rows. It printed: two"
+    assert said == "B 2 -> 5 rows, C 0 -> 1 row. It printed: two"
 
 
 def test_a_lever_waits_for_an_unfinished_deploy() -> None:

@@ -17,7 +17,7 @@ COUNTS = {("public", "item"): 3, ("public", "system_user"): 1}
     ("manifest", "broken", "wrong"),
     [
         ({"tables": {"public.item": 3, 'public."system_user"': 1}}, [], []),
-        ({"tables": {"public.system_user": 2}}, [], ["public.system_user has 1 rows and not 2"]),
+        ({"tables": {"public.system_user": 2}}, [], ["public.system_user has 1 row and not 2"]),
         ({"estimates": {'public."item"': 9, "public.gone": 9}}, [], ["public.gone is missing"]),
         ({"invalid_indexes": ['public."part_a"']}, [("public.part_a", True)], []),
         ({"invalid_indexes": []}, [("public.part_a", True)], ["the index public.part_a is not valid"]),

@@ -38,7 +38,7 @@ def over(*budgets: dict[str, Any]) -> list[str]:
     [
         ({"resourceSizes": [{"resourceType": "script", "budget": 100}]}, "script has 150 KiB, more than 100"),
         ({"resourceSizes": [{"resourceType": "total", "budget": 151.9}]}, "total has 152 KiB, more than 152"),
-        ({"resourceCounts": [{"resourceType": "third-party", "budget": 0}]}, "third-party has 1 requests, more than 0"),
+        ({"resourceCounts": [{"resourceType": "third-party", "budget": 0}]}, "third-party has 1 request, more than 0"),
         ({"timings": [{"metric": "interactive", "budget": 3000}]}, "interactive is 3,400 ms, more than 3,000"),
         (
             {"timings": [{"metric": "cumulative-layout-shift", "budget": 0.1}]},

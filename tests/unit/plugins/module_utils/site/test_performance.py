@@ -67,7 +67,7 @@ def test_the_hit_rate_is_that_of_cloudflare_where_it_is_known() -> None:
     edge, why = counted_at_the_edge({"cache": COUNTED})
     assert (edge["hit_rate"], edge["requests"], why) == (0.4, 1200, "")
     (problem,) = too_few_hits(1.0, edge, 0.9)
-    assert problem.startswith("Cloudflare's cache gave 40% of 1200 requests since 2026-01-31T11:00:00Z, and 90%")
+    assert problem.startswith("Cloudflare's cache gave 40% of 1,200 requests since 2026-01-31T11:00:00Z, and 90%")
     assert too_few_hits(0.1, edge, 0.3) == []
     assert too_few_hits(0.1, {}, 0.3) == ["the cache gave 10% of the answers, and 30% are expected"]
     assert too_few_hits(None, {}, 0.3) == too_few_hits(0.1, edge, None) == []

@@ -35,7 +35,7 @@ def test_render_counts_the_answers_of_the_web_units() -> None:
     assert list(found) == ["Render api"]
     api = found["Render api"]
     assert (api.asked, api.failed) == (100, 3)
-    assert api.why == "1 answers with 500, 2 answers with 503"
+    assert api.why == "1 answer with 500, 2 answers with 503"
     query = vendor.requests[-1].query
     assert (query["resource"], query["aggregateBy"]) == ("srv-1", "statusCode")
 

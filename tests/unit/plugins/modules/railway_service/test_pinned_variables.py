@@ -170,9 +170,8 @@ def test_a_redeploy_whose_variables_are_unknown_continues_with_a_warning(moved):
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
     result = roll_back()
     assert result["deployment"]["status"] == "success"
-    assert any(
-        "does not return the variables of the deployment deployment-3" in warning for warning in result["warnings"]
-    )
+    unknown = "does not return the variables of api with v1.0.0 (deployment deployment-3)"
+    assert any(unknown in warning for warning in result["warnings"])
 
 
 def test_a_deployment_that_never_ran_is_not_redeployed_instead_of_a_rollback(moved):

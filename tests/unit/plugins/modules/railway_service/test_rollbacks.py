@@ -96,7 +96,7 @@ def test_a_rollback_to_a_missing_image_is_refused_and_lists_the_candidates(railw
     gone["canRollback"] = False
     result = service("rolled_back", deployment=gone["id"], check=True)
     assert result["failed"]
-    assert "cannot roll api back to deployment-1 (v1.0.0, removed)" in result["msg"]
+    assert "cannot roll api back to v1.0.0 (deployment deployment-1), which is removed" in result["msg"]
     assert "deployment-2 (v1.1.0)" in result["msg"]
     assert railway.writes() == []
 
