@@ -20,6 +20,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.core.amounts import number
 from ..module_utils.release import figures, prometheus
 from ..plugin_utils.report import files, index, pages
 from .run_report import brief, refuse_inventory, write_fleet
@@ -63,14 +64,16 @@ def of_fleet(found: Results, now: float) -> dict[str, dict[str, Any]]:
 
 
 def lines(known: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a block for each storefront, and one for the fleet: a line for each figure and each step of a deploy."""
     shown = [name for name in known if name or len(known) > 2]  # the fleet of one storefront is that storefront
-    return [
-        f"{name or 'the fleet'}: "
-        + ", ".join(
-            f"{title.lower()} {index.figure(key, known[name][key])}" for key, (title, _what) in index.FIGURES.items()
-        )
-        for name in shown
-    ]
+    return [line for name in shown for line in block(name or "the fleet", known[name])]
+
+
+def block(name: str, found: Mapping[str, Any]) -> list[str]:
+    rows = [(title.lower(), index.figure(key, found[key])) for key, (title, _what) in index.FIGURES.items()]
+    rows += [(one["label"], f"{one['median']} (9 of 10 within {one['p90']})") for one in index.phases(found)]
+    wide = max(len(label) for label, _value in rows)
+    return [f"{name}, {number(found['days'], 'day')}:", *(f"  {label:{wide}}  {value}" for label, value in rows)]
 
 
 def write(top: Path, found: Results, known: Mapping[str, Mapping[str, Any]], now: str) -> dict[str, str]:

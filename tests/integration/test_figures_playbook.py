@@ -92,8 +92,9 @@ def test_the_figures_of_two_storefronts_are_printed_and_written(project):
     played = play(project)
     assert played.returncode == 0, played.stdout + played.stderr
     printed = words_of(played)
-    for words in ("lead time for changes 2 days", "change fail rate 50.0 %", "the fleet:"):
+    for words in ("lead time for changes 2 days", "change fail rate 50.0 %", "the fleet, 90 days:"):
         assert words in printed, played.stdout
+    assert re.search(r"\|     lead time for changes +2 days$", played.stdout, re.MULTILINE), "a line for each figure"
     written = json.loads((project / "reports/figures.json").read_text())
     assert written["storefronts"]["shop"]["deployments"] == 2
     assert written["fleet"]["change_fail_rate"] == 0.25

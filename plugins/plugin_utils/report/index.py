@@ -39,7 +39,7 @@ def model_of(
         "runs": [_row(row) for row in rows],
         "days": f"{figures['days']:g}" if figures else "",
         "cards": [_card(name, figures) for name in FIGURES] if figures else [],
-        "phases": _phases(figures) if figures else [],
+        "phases": phases(figures) if figures else [],
         "plots": plots.of_weeks(figures["weeks"]) if figures else [],
         "storefronts": [_storefront(one) for one in storefronts],
         "at": model.time_of(at),
@@ -62,7 +62,7 @@ def _card(name: str, figures: Mapping[str, Any]) -> dict[str, str]:
     return {"title": title, "value": figure(name, figures.get(name)), "explained": explained}
 
 
-def _phases(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+def phases(figures: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "label": model.step_label(name),

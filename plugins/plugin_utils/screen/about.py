@@ -46,6 +46,7 @@ TITLES = {
 }
 # these ask and answer: their page is all that is shown
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
+LISTS = ("variables", "secrets", "figures")  # their lists are the answer, and are shown whole
 # these name the release in the command that runs them again
 NAMING = ("deploy", "preflight", "migrate")
 # what these change is guarded by the lease and settled by its journal

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from . import ending, failure, labels, pages
-from .about import LEASED, PAGES
+from .about import LEASED, LISTS, PAGES
 from .amounts import duration
 from .event import Event
 from .page import ATTENTION, BAD, GOOD, Line
@@ -258,7 +258,7 @@ class Run(State):
         if self.about.kind in PAGES and isinstance(message, list):
             self._listed = True
             return [Line(str(row), indent=2, hang=pages.LABEL) for row in message]
-        if self.about.kind in ("variables", "secrets") and isinstance(message, list):
+        if self.about.kind in LISTS and isinstance(message, list):
             return [*self._plan(), *(Line(str(row), indent=2, hang=pages.LABEL) for row in message)]
         if isinstance(message, Mapping):
             message = "\n".join(f"{key}: {value}" for key, value in message.items())
