@@ -421,7 +421,7 @@ def test_a_changed_pinned_variable_redeploys_the_old_commit(render):
     result = pinned(render)
     assert (result["deployment"]["commit"], result["deployment"]["status"]) == (SHAS["v1.0.0"], "live")
     (warned,) = [warning for warning in result["warnings"] if "DATABASE_URL may have changed" in warning]
-    assert "since api ran" in warned
+    assert "since shop-api ran" in warned
     assert "(deploy dep-1)" in warned
     assert (result["way"], result["differing_variables"]) == ("redeploy", ["DATABASE_URL"])
     assert "hunter3" not in str(result)
