@@ -52,19 +52,25 @@ from ..plugin_utils.screen.screen import Screen
 from ..plugin_utils.screen.secrets import Mask
 from ..plugin_utils.screen.text import clean
 
+LAST = "v2_playbook_on_stats"  # our last words are the outcome, so Ansible's own recap comes before them
+
 
 def ours(method: Callable[..., None]) -> Callable[..., None]:
     """Run our method; Ansible's own as well with -v, and instead of it once ours has failed."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        own = functools.partial(getattr(super(CallbackModule, self), method.__name__), *args, **kwargs)
+        begins = bool(self._display.verbosity) and method.__name__ == LAST
+        if begins:
+            own()
         if not self._failed:
             try:
                 method(self, *args, **kwargs)
             except Exception as error:  # a fault of the screen must not change what the play does
                 self._give_up(error)
-        if self._failed or self._display.verbosity:
-            getattr(super(CallbackModule, self), method.__name__)(*args, **kwargs)
+        if (self._failed or self._display.verbosity) and not begins:
+            own()
 
     return call
 
@@ -209,9 +215,7 @@ class CallbackModule(Default):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._over = True
         self._screen.stop()
-        if self._screen.held:
-            super().v2_playbook_on_stats(stats)
-            self._screen.release()
+        self._screen.release()
         self._screen.end(lambda host: bool(stats.failures.get(host) or stats.dark.get(host)))
         if self._screen.only_json:
             runs = self._screen.runs.values()

@@ -209,13 +209,25 @@ def test_four_storefronts_at_once_never_mix_their_lines(desk):
         assert sum(row.startswith(f"{name} |   release the backend") for row in rows) == 1
 
 
+COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+
+
 def test_colours_are_for_terminals_and_can_be_turned_off(desk):
     desk.write(*LEASED, begin("backend.release"), {"ansible.builtin.command": {"argv": ["false"]}})
-    coloured, plain = desk.terminal(), desk.terminal(NO_COLOR="1")
-    assert (coloured.end(), plain.end()) == (2, 2)
+    coloured = desk.terminal()
+    plain = [desk.terminal(**turned_off) for turned_off in ({"NO_COLOR": "1"}, {"ANSIBLE_NOCOLOR": "1"})]
+    assert [terminal.end() for terminal in (coloured, *plain)] == [2, 2, 2]
     assert b"\x1b[0;31m" in coloured.raw
-    assert not re.search(rb"\x1b\[[0-9;]*m", plain.raw)
+    assert [COLOUR.findall(terminal.raw) for terminal in plain] == [[], []]
     assert b"\x1b" not in desk.run().stdout.encode()
+
+
+def test_a_dumb_terminal_gets_neither_colours_nor_a_live_line(desk):
+    desk.write(*LEASED, begin("backend.release"), {"ansible.builtin.command": {"argv": ["false"]}})
+    dumb = desk.terminal(TERM="dumb")
+    assert dumb.end() == 2
+    assert b"\x1b" not in dumb.raw
+    assert any("FAILED" in row for row in dumb.rows())
 
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LANG": ""}, {"LANG": "C"}])
@@ -227,7 +239,7 @@ def test_plain_ascii_where_the_locale_has_nothing_else(desk, environment):
     assert "..." in done.stdout
 
 
-@pytest.mark.parametrize("columns", [80, 100, 120])
+@pytest.mark.parametrize("columns", [40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(desk, columns):
     desk.write(
         *LEASED,
@@ -243,7 +255,7 @@ def test_no_line_is_wider_than_the_terminal(desk, columns):
         text=True,
         check=True,
     )
-    assert max(sum(2 if ord(c) > 0x2E80 else 1 for c in line) for line in done.stdout.splitlines()) <= columns
+    assert max(sum(2 if ord(c) > 0x2E80 else 1 for c in line) for line in done.stdout.splitlines()) <= min(columns, 120)
 
 
 def test_verbose_gives_ansibles_own_output_and_ours_at_the_end(good):
@@ -255,6 +267,8 @@ def test_verbose_gives_ansibles_own_output_and_ours_at_the_end(good):
         < done.stdout.index("RELEASED v1.1.0")
     )
     assert "TASK [" in done.stdout
+    assert done.stdout.count("PLAY RECAP") == 1
+    assert done.stdout.rstrip().splitlines()[-1].startswith("  undo"), "our last words stay the last"
 
 
 def test_ansibles_own_callback_can_be_chosen(good):
@@ -291,6 +305,20 @@ def test_a_reader_that_leaves_changes_no_exit_code(good):
     assert done.stdout.startswith("Deploy v1.1.0 to shop")
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
+
+
+def test_a_full_disk_below_the_output_changes_no_exit_code(good):
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(good.argv())} > /dev/full"],
+        cwd=good.folder,
+        env=good.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert " ".join(done.stderr.split()).count("The output cannot be written any more (No space left on device)") == 1
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_secret_that_is_longer_than_a_line_is_masked_whole(desk):
@@ -346,6 +374,22 @@ def test_a_fault_of_the_screen_leaves_ansibles_own_output_and_its_exit_code(desk
     good_too = [*LEASED, begin("backend.release"), end(), report()]
     desk.write(*good_too)
     assert desk.run(ANSIBLE_STDOUT_CALLBACK="broken_screen").returncode == 0
+
+
+def test_a_fault_in_the_callback_of_another_is_a_warning_and_the_deploy_continues(good):
+    done = good.run(ANSIBLE_CALLBACKS_ENABLED="storefront.runbook.preload,broken_other")
+    assert done.returncode == 0, done.stdout
+    words = " ".join(done.stdout.split())
+    assert "broken_other" in words
+    assert "RELEASED v1.1.0" in words
+    assert "Traceback" not in words
+
+
+def test_a_log_that_cannot_be_written_is_a_warning_and_the_deploy_continues(good):
+    done = good.run(ANSIBLE_LOG_PATH=str(good.folder))  # which is a folder
+    assert done.returncode == 0, done.stdout
+    assert "DEFAULT_LOG_PATH can not be a directory" in done.stdout
+    assert "RELEASED v1.1.0" in done.stdout
 
 
 def test_an_undefined_variable_is_named(desk):

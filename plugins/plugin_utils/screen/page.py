@@ -15,7 +15,8 @@ from .text import clean, columns, cut, one_line, pad, plain, wrap
 NARROWEST, WIDEST, USUAL = 40, 120, 100
 LABEL = 23
 TIME = 9
-SHORTEST = 30  # columns for a text beside its label and time
+SHORTEST = 30  # columns for a text beside its label
+NARROW = 50  # columns: label, text and time do not fit beside each other
 _OPTION, _GLUE = re.compile(r"(?<= )(-e|-i|--limit) "), "\u00a0"
 _WIDE_GAP = re.compile(" {4,}")  # between two cells of a row
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
@@ -82,14 +83,25 @@ class Page:
         start = 2 + max(line.broad, columns(label)) + 1 if label else line.indent
         broad = max(TIME, columns(line.time)) if line.time else 0
         limit = self.room - start - (broad + 1 if broad else 0)
+        if label and (limit if self.room < NARROW else self.room - start) < min(columns(line.text), SHORTEST):
+            return self._below(label, line)
         # the time gets a line of its own
         if line.time and limit < (min(columns(line.text), SHORTEST) if label else columns(line.text)):
-            return [*self._row(replace(line, time="")), line.time]
+            return [*self._row(replace(line, time="")), *wrap(line.time, self.room)]
         first, *more = wrap(one_line(line.text), limit)
         head = pad(f"  {label}" if label else "", start) + first
         if line.time:
             head = pad(head, self.room - broad) + line.time.rjust(TIME)
         return [head, *(" " * start + row for row in more)]
+
+    def _below(self, label: str, line: Line) -> list[str]:
+        """Return the text below its label: the terminal is too narrow for both beside each other."""
+        head = f"  {label}"
+        if line.time and columns(head) + columns(line.time) < self.room:
+            head = pad(head, self.room - columns(line.time)) + line.time
+        elif line.time:
+            return [*self._below(label, replace(line, time="")), line.time]
+        return [head, *(f"    {row}" for row in wrap(one_line(line.text), self.room - 4))]
 
     def _command(self, label: str, text: str, broad: int) -> list[str]:
         start = 2 + broad + 1

@@ -123,21 +123,33 @@ class Live:
         if os.getpid() != self.pid:
             self._write(msg, *args, **options)
             return
-        progress = _PROGRESS.match(msg) if isinstance(msg, str) else None
         with self.display._lock:
-            if progress:
-                self.notes[progress["host"]] = progress["text"].strip()
-                if self.alive:
-                    self._paint(self.clock())
-                return
-            shown = _SHOWN.match(msg) if isinstance(msg, str) else None
             try:
-                self._erase()
-                for text in self.lasting(shown["host"], shown["text"]) if shown else [msg]:
-                    self._write(text, *args, **options)
-                self.stream.flush()  # into a file too: what is printed is there when the controller is killed
-            except BrokenPipeError:  # the reader of this pipe has gone; the play continues
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+                self._print(msg, *args, **options)
+            except OSError as error:
+                self._lose(error)
+
+    def _print(self, msg: str, *args: Any, **options: Any) -> None:
+        if progress := _PROGRESS.match(msg) if isinstance(msg, str) else None:
+            self.notes[progress["host"]] = progress["text"].strip()
+            if self.alive:
+                self._paint(self.clock())
+            return
+        shown = _SHOWN.match(msg) if isinstance(msg, str) else None
+        self._erase()
+        for text in self.lasting(shown["host"], shown["text"]) if shown else [msg]:
+            self._write(text, *args, **options)
+        self.stream.flush()  # into a file too: what is printed is there when the controller is killed
+
+    def _lose(self, error: OSError) -> None:
+        """Continue without output: its reader has gone, or its disk is full. The play must not end for that."""
+        self.alive = False
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            self.display.warning(
+                f"The output cannot be written any more ({error.strerror}). The play continues without it; its report"
+                " and the ledger have the outcome."
+            )
 
     def _paint(self, now: float) -> None:
         text = self.describe(dict(self.notes), now)

@@ -72,6 +72,11 @@ def test_a_row_has_its_time_at_the_right_edge(width):
     assert any(row.endswith("2 min 05 s") for row in rows)
 
 
+def test_a_time_that_is_wider_than_a_narrow_terminal_continues_on_another_line():
+    rows = Page(40, prefix="books | ").lines(Line("Deploy v1.1.0 to books", time="Tue 1 Dec 00:24 UTC, by root on vm"))
+    assert rows == ["books | Deploy v1.1.0 to books", "books | Tue 1 Dec 00:24 UTC, by root on", "books | vm"]
+
+
 @pytest.mark.parametrize("folder", ["playbooks", f"/runner/{'a-long-name/' * 8}playbooks"])
 def test_a_command_that_needs_two_lines_can_be_copied(folder):
     command = f"ansible-playbook {folder}/deploy.yml -i inventories/production -e release=v1.2.3"
@@ -133,6 +138,18 @@ def test_sizes(count, text):
     assert amounts.size(count) == text
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 tries"), (1, "1 try"), (1.0, "1 try"), (2.5, "2.5 tries"), (2014, "2,014 tries"), ("no", "no tries")],
+)
+def test_a_count_stands_before_the_noun_that_it_takes(count, text):
+    assert amounts.number(count, "try", "tries") == text
+
+
+def test_a_plural_without_a_form_of_its_own_ends_in_s():
+    assert (amounts.number(1, "file"), amounts.number(3, "file")) == ("1 file", "3 files")
+
+
 def test_a_line_keeps_the_spaces_at_its_beginning():
     assert wrap("    id: dpl_1\n  - a value of two lines", 20) == ["    id: dpl_1", "  - a value of two", "lines"]
     assert wrap("      " + "x" * 30, 20)[0] == "x" * 20
@@ -144,3 +161,12 @@ def test_the_cells_of_a_row_move_together_where_the_screen_is_too_narrow_for_the
     assert Page(80).lines(row) == ["  api        v1.1.0   9 min   healthy, 43 ms, 1 replica   ok"]
     log = Line(f"panic:{' ' * 8}at main.js{' ' * 70}line 7", indent=2, hang=2)
     assert f"panic:{' ' * 8}at main.js" in Page(80).lines(log)[0]
+
+
+def test_a_narrow_terminal_has_the_text_below_its_label():
+    note = Line("migrations: not rehearsed: database_rehearse is off", "open")
+    assert Page(40).lines(note) == ["  open", "    migrations: not rehearsed:", "    database_rehearse is off"]
+    step = Line("312 MB, encrypted, verified, and stored", "back up the database", "18.4 s")
+    assert Page(40).lines(step)[0] == "  back up the database            18.4 s"
+    assert Page(40).lines(Line("reached", "promote", "4.1 s"))[1:] == ["    reached"]
+    assert Page(80).lines(Line("reached", "promote", "4.1 s")) == [f"  {'promote':<24}reached{'4.1 s':>47}"]
