@@ -13,6 +13,8 @@ description:
     run are forks of the controller,
     so each of them has the module and its libraries.
   - It only saves time. Importing opens no connections.
+  - It also reads the C(vars_files) of this collection's playbooks once in a run. Ansible would read them again for each
+    task.
   - It also makes Ansible write each line at once. Otherwise Ansible writes to a file or a pipe, such as a CI log, only
     when a task starts, which is
     too late for progress.
@@ -23,8 +25,10 @@ requirements:
 import contextlib
 import gc
 import importlib
+import inspect
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins import loader
@@ -35,6 +39,7 @@ from ..module_utils.release.platforms import modules_for
 COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"
 MODULE_UTILS = "ansible_collections.storefront.runbook.plugins.module_utils."
+PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 
 # One plugin of each kind that tasks need: otherwise each worker searches for them again.
 PLUGINS = (
@@ -61,6 +66,14 @@ class CallbackModule(CallbackBase):
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
 
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        loader = play.get_loader()
+        for name in play.get_vars_files():
+            with contextlib.suppress(Exception):  # the play itself reports the error
+                found = loader.path_dwim_relative_stack(play.get_search_path(), "vars", name)
+                if PLAYBOOKS in Path(found).resolve().parents:  # another play's file may change while it runs
+                    _keep(loader, found)
+
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         action = str(task.action)  # resolved_action is the action plugin
         if action.startswith(COLLECTION):
@@ -77,3 +90,10 @@ class CallbackModule(CallbackBase):
             prepare = getattr(sys.modules[used], "preload", None)
             if prepare:
                 prepare()
+
+
+def _keep(loader: Any, file: str) -> None:
+    """Let the loader keep what a file holds, read as Ansible reads ``vars_files``, which would not keep it."""
+    known = inspect.signature(loader.load_from_file).parameters
+    trusted = {"trusted_as_template": True} if "trusted_as_template" in known else {}  # since ansible-core 2.19
+    loader.load_from_file(file, cache="all", unsafe=True, **trusted)

@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+from ansible_collections.storefront.runbook.plugins.callback import preload
 
 from conftest import COLLECTIONS, ROOT
 
@@ -52,3 +61,37 @@ def test_what_a_task_of_the_backend_may_run_is_imported_for_every_platform() -> 
 
 def test_a_module_is_imported_when_its_first_task_starts() -> None:
     assert started("ansible.builtin.debug", "storefront.runbook.nosuch", "storefront.runbook.cf_info")[2] == ["cf_info"]
+
+
+def test_vars_files_of_this_collection_are_read_once_and_as_ansible_reads_them() -> None:
+    loader, play = play_with("play.yml")
+    file = str(ROOT / "playbooks/vars/play.yml")
+    read = read_by_ansible(loader, file)
+    preload.CallbackModule().v2_playbook_on_play_start(play)
+    first = read_by_ansible(loader, file)
+    assert first == read
+    assert first is read_by_ansible(loader, file), "the loader has kept it"
+    value = first["ansible_python_interpreter"]
+    assert Templar(loader, {"ansible_playbook_python": "/usr/bin/python3"}).template(value) == "/usr/bin/python3"
+
+
+def test_vars_files_of_other_playbooks_are_read_each_time(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text("own: 1")
+    loader, play = play_with(str(tmp_path / "own.yml"), "nosuch.yml", ["nosuch.yml", "play.yml"], "{{ nosuch }}.yml")
+    preload.CallbackModule().v2_playbook_on_play_start(play)
+    (tmp_path / "own.yml").write_text("own: 2")
+    assert read_by_ansible(loader, str(tmp_path / "own.yml")) == {"own": 2}
+
+
+def play_with(*vars_files: Any) -> tuple[DataLoader, Play]:
+    loader = DataLoader()
+    loader.set_basedir(str(ROOT / "playbooks"))
+    data = {"hosts": "localhost", "vars_files": list(vars_files), "tasks": []}
+    return loader, Play.load(data, variable_manager=VariableManager(loader=loader), loader=loader)
+
+
+def read_by_ansible(loader: DataLoader, file: str) -> Any:
+    """Read a file as ansible-core's variable manager does."""
+    known = inspect.signature(loader.load_from_file).parameters
+    trusted = {"trusted_as_template": True} if "trusted_as_template" in known else {}
+    return loader.load_from_file(file, unsafe=True, cache="vaulted", **trusted)
