@@ -67,12 +67,7 @@ class CallbackModule(CallbackBase):
             sys.stdout.reconfigure(line_buffering=True)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        loader = play.get_loader()
-        for name in play.get_vars_files():
-            with contextlib.suppress(Exception):  # the play itself reports the error
-                found = loader.path_dwim_relative_stack(play.get_search_path(), "vars", name)
-                if PLAYBOOKS in Path(found).resolve().parents:  # another play's file may change while it runs
-                    _keep(loader, found)
+        read_vars_files(play)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         action = str(task.action)  # resolved_action is the action plugin
@@ -92,8 +87,20 @@ class CallbackModule(CallbackBase):
                 prepare()
 
 
-def _keep(loader: Any, file: str) -> None:
-    """Let the loader keep what a file holds, read as Ansible reads ``vars_files``, which would not keep it."""
+def read_vars_files(play: Any) -> None:
+    """Read the ``vars_files`` of a play into Ansible's loader, which then reads them no more."""
+    loader = play.get_loader()
+    for name in play.get_vars_files():
+        with contextlib.suppress(Exception):  # the play itself reports the error
+            found = loader.path_dwim_relative_stack(play.get_search_path(), "vars", name)
+            if PLAYBOOKS in Path(found).resolve().parents:  # another play's file may change while it runs
+                _read(loader, found)
+
+
+def _read(loader: Any, file: str) -> None:
+    """Read a file as Ansible reads ``vars_files``, but for all tasks: Ansible would save no result that is not
+    encrypted.
+    """
     known = inspect.signature(loader.load_from_file).parameters
     trusted = {"trusted_as_template": True} if "trusted_as_template" in known else {}  # since ansible-core 2.19
     loader.load_from_file(file, cache="all", unsafe=True, **trusted)

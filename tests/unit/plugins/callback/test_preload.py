@@ -67,10 +67,10 @@ def test_vars_files_of_this_collection_are_read_once_and_as_ansible_reads_them()
     loader, play = play_with("play.yml")
     file = str(ROOT / "playbooks/vars/play.yml")
     read = read_by_ansible(loader, file)
-    preload.CallbackModule().v2_playbook_on_play_start(play)
+    preload.read_vars_files(play)
     first = read_by_ansible(loader, file)
     assert first == read
-    assert first is read_by_ansible(loader, file), "the loader has kept it"
+    assert first is read_by_ansible(loader, file), "the loader returns what it has read"
     value = first["ansible_python_interpreter"]
     assert Templar(loader, {"ansible_playbook_python": "/usr/bin/python3"}).template(value) == "/usr/bin/python3"
 
@@ -78,7 +78,7 @@ def test_vars_files_of_this_collection_are_read_once_and_as_ansible_reads_them()
 def test_vars_files_of_other_playbooks_are_read_each_time(tmp_path: Path) -> None:
     (tmp_path / "own.yml").write_text("own: 1")
     loader, play = play_with(str(tmp_path / "own.yml"), "nosuch.yml", ["nosuch.yml", "play.yml"], "{{ nosuch }}.yml")
-    preload.CallbackModule().v2_playbook_on_play_start(play)
+    preload.read_vars_files(play)
     (tmp_path / "own.yml").write_text("own: 2")
     assert read_by_ansible(loader, str(tmp_path / "own.yml")) == {"own": 2}
 
