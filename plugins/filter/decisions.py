@@ -244,6 +244,7 @@ class FilterModule:
             "refusal": options.refusal,
             "reported_releases": units.reported_releases,
             "site_checks": units.site_checks,
+            "notified_services": notices.notified,
             "run_notices": run_notices,
             "take_over_evidence": take_over_evidence,
             "unit_put_back": units.put_back,

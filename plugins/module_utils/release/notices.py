@@ -29,6 +29,28 @@ WORDS = {
     "failed": "failed before anything was rolled back",
 }
 
+# GitHub needs a commit and Sentry a live release: what a restore or a maintenance calls its release is a backup, or
+# on or off.
+OF_A_COMMIT = ("deploy", "rollback", "migrate")
+OF_A_LIVE_RELEASE = ("deploy", "rollback")
+
+
+def notified(given: Mapping[str, Any], kind: str, checks_only: bool = False, begins: bool = False) -> list[str]:
+    """Return what is notified of a run of ``kind``, in order: ``file``, ``slack``, ``github``, ``sentry``, ``events``.
+
+    ``given`` holds the path of the report's file, the tokens and addresses by service (any one of them is enough), and
+    ``github_ref``, with which GitHub is notified of any kind of run. Check mode notifies nobody. Sentry is notified of
+    the end only.
+    """
+    wanted = {
+        "file": bool(given.get("file")),
+        "slack": any(given.get("slack", [])),
+        "github": any(given.get("github", [])) and (kind in OF_A_COMMIT or bool(given.get("github_ref"))),
+        "sentry": any(given.get("sentry", [])) and kind in OF_A_LIVE_RELEASE and not begins,
+        "events": any(given.get("events", [])),
+    }
+    return [] if checks_only else [service for service, is_wanted in wanted.items() if is_wanted]
+
 
 @dataclass(frozen=True)
 class Run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release.notices import Run, texts
+from ansible_collections.storefront.runbook.plugins.module_utils.release.notices import Run, notified, texts
 
 LINKS = [{"name": "errors", "url": "https://errors.example"}]
 
@@ -83,3 +83,40 @@ def test_a_step_is_posted_with_its_seconds(outcome: str, mark: str) -> None:
 def test_the_end_of_a_run_links_its_report() -> None:
     run = Run("production", "deploy", outcome="released", report_url="https://reports.example/shop/1.html")
     assert texts(run)["ended"].endswith("\n<https://reports.example/shop/1.html|Report of this run>")
+
+
+EVERY_RECEIVER = {
+    "file": "/tmp/report.json",
+    "slack": ["token", ""],
+    "github": ["token"],
+    "github_ref": "",
+    "sentry": ["token"],
+    "events": ["", "", "https://otlp.example"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "services"),
+    [
+        ("deploy", {}, ["file", "slack", "github", "sentry", "events"]),
+        ("rollback", {}, ["file", "slack", "github", "sentry", "events"]),
+        ("migrate", {}, ["file", "slack", "github", "events"]),
+        ("restore", {}, ["file", "slack", "events"]),
+        ("restore", {"github_ref": "main"}, ["file", "slack", "github", "events"]),
+        ("deploy", {"github": [""], "github_ref": "main"}, ["file", "slack", "sentry", "events"]),
+        ("deploy", {"slack": ["", "https://hooks.example"]}, ["file", "slack", "github", "sentry", "events"]),
+        ("deploy", {"slack": ["", ""], "sentry": [""]}, ["file", "github", "events"]),
+        ("deploy", {"file": "", "events": ["", "", ""]}, ["slack", "github", "sentry"]),
+    ],
+)
+def test_a_run_is_reported_to_each_service_that_has_a_token_and_can_show_it(
+    kind: str, change: dict[str, Any], services: list[str]
+) -> None:
+    given = {**EVERY_RECEIVER, **change}
+    assert notified(given, kind) == services
+    assert notified(given, kind, begins=True) == [service for service in services if service != "sentry"]
+    assert notified(given, kind, checks_only=True) == []
+
+
+def test_nobody_is_notified_where_nothing_was_configured() -> None:
+    assert notified({}, "deploy") == []
