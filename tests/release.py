@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds the artefact of the last commit and checks it: python -m tests.release (`make release`).
 
-Two builds of one commit are equal, byte by byte: the times in them are the commit's.
+Two builds of one commit are equal, byte by byte: the times in them are the commit's. Beside the artefact are its
+checksum, its bill of materials and, with a key of GnuPG in SIGN_WITH, the signature of its manifest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import tomllib
 from pathlib import Path
 
 import yaml
+
+from tests import sbom, signature
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
@@ -105,6 +108,16 @@ def check_installed(artefact: Path, scratch: Path) -> None:
     run(str(BIN / "ansible-playbook"), *syntax, cwd=scratch, **only)
 
 
+def signed(artefact: Path, collections: Path, scratch: Path) -> str:
+    """Sign the artefact with the key in SIGN_WITH and verify the signature; return the line about it."""
+    key = os.environ.get("SIGN_WITH", "")
+    if not key:
+        return "not signed: SIGN_WITH=<key> signs with a key of GnuPG"
+    file = signature.sign(artefact, key, run)
+    signature.verify(file, key, collections, scratch, run)
+    return f"{file.relative_to(ROOT)}: signed with {key}; ansible-galaxy verifies it"
+
+
 def release(scratch: Path) -> list[str]:
     """Build and check; returns what was found, line by line."""
     commit, seconds, date = run("git", "log", "-1", "--format=%H %ct %cs").split()  # once: another may come meanwhile
@@ -121,8 +134,11 @@ def release(scratch: Path) -> list[str]:
     artefact = DIST / first.name
     artefact.write_bytes(first.read_bytes())
     artefact.with_suffix(".gz.sha256").write_text(f"{digest(first)}  {first.name}\n")
+    bill = sbom.write(artefact, version, digest(first), int(seconds), trees[0])
     lines = [f"{artefact.relative_to(ROOT)}: version {version}, {artefact.stat().st_size // 1024} kB", digest(first)]
     lines.append("reproducible; galaxy-importer is content; installed, and its playbooks are found")
+    lines.append(f"{bill.relative_to(ROOT)}: the bill of materials, CycloneDX 1.6")
+    lines.append(signed(artefact, scratch / "collections", scratch))
     if run("git", "status", "--porcelain"):
         lines.append("note: what is not committed is not in it")
     if all(committed):

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from tests import release
+from tests import release, sbom, signature
 
 
 def tree(folder: Path, version: str, other: str) -> Path:
@@ -57,14 +63,71 @@ def test_what_is_packed_again_is_the_same(tmp_path: Path) -> None:
         assert {(one.mtime, one.uid, one.uname) for one in again.getmembers()} == {(1_700_000_000, 0, "")}
 
 
-def test_the_artefact_is_installed_although_this_checkout_is_the_same_collection(tmp_path: Path) -> None:
-    small = tmp_path / "small"
+def small_collection(folder: Path) -> Path:
+    """Build and install a collection of this name with one playbook, and return its artefact."""
+    small = folder / "small"
     (small / "playbooks").mkdir(parents=True)
     (small / "README.md").write_text("small")
     (small / "galaxy.yml").write_text(
         "namespace: storefront\nname: runbook\nversion: 1.0.0\nreadme: README.md\nauthors: [test]\nlicense: [MIT]\n"
     )
     (small / "playbooks/deploy.yml").write_text("- hosts: localhost\n  tasks: []\n")
-    release.run(str(release.BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path), cwd=small)
-    release.check_installed(tmp_path / "storefront-runbook-1.0.0.tar.gz", tmp_path)
-    assert (tmp_path / "collections/ansible_collections/storefront/runbook/FILES.json").exists()
+    release.run(str(release.BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(folder), cwd=small)
+    artefact = folder / "storefront-runbook-1.0.0.tar.gz"
+    release.check_installed(artefact, folder)
+    return artefact
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A key of GnuPG, in a home of its own whose path is short enough for the agent's socket."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as home:
+        monkeypatch.setenv("GNUPGHOME", home)
+        made = ("--quick-generate-key", "release@example.com", "ed25519", "sign", "never")
+        release.run("gpg", "--batch", "--passphrase", "", *made)
+        yield "release@example.com"
+        release.run("gpgconf", "--kill", "all")
+
+
+@pytest.mark.skipif(not shutil.which("gpg"), reason="GnuPG is not installed")
+def test_the_artefact_is_installed_although_this_checkout_is_the_same_collection_and_its_signature_is_verified(
+    tmp_path: Path, key: str
+) -> None:
+    artefact = small_collection(tmp_path)
+    installed = tmp_path / "collections/ansible_collections/storefront/runbook"
+    assert (installed / "FILES.json").exists()
+    signed = signature.sign(artefact, key, release.run)
+    assert not (tmp_path / "MANIFEST.json").exists()
+    signature.verify(signed, key, tmp_path / "collections", tmp_path, release.run)
+    for file, words in (("README.md", "modified content"), ("MANIFEST.json", "no successful signatures")):
+        content = (installed / file).read_text()
+        (installed / file).write_text(content + " ")
+        with pytest.raises(release.Refused, match=words):
+            signature.verify(signed, key, tmp_path / "collections", tmp_path, release.run)
+        (installed / file).write_text(content)
+
+
+REQUIREMENTS = "# what the modules need\nrequests>=2.31          # the vendors' APIs\n"
+
+
+def test_the_bill_of_materials_has_each_package_that_the_modules_need() -> None:
+    lock = (release.ROOT / "requirements-dev.lock").read_text()
+    written = sbom.bill("1.2.3", "ab" * 32, 1_700_000_000, REQUIREMENTS, lock)
+    assert written == sbom.bill("1.2.3", "ab" * 32, 1_700_000_000, REQUIREMENTS, lock)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(written) is None
+    bill = json.loads(written)
+    assert bill["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
+    names = {one["name"]: one for one in bill["components"]}
+    assert set(names) == {"requests", "certifi", "charset-normalizer", "idna", "urllib3"}
+    assert all(one["version"] and one["externalReferences"][0]["hashes"] for one in names.values())
+    edges = {edge["ref"].partition("@")[0]: edge.get("dependsOn", []) for edge in bill["dependencies"]}
+    assert [one.partition("@")[0] for one in edges["pkg:generic/storefront.runbook"]] == ["pkg:pypi/requests"]
+    assert len(edges["pkg:pypi/requests"]) == 4
+
+
+def test_the_bill_of_materials_of_this_checkout_has_all_its_requirements() -> None:
+    texts = [(release.ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.lock")]
+    bill = json.loads(sbom.bill("1.2.3", "ab" * 32, 1_700_000_000, *texts))
+    names = {one["name"] for one in bill["components"]}
+    assert {one.name.lower() for one in sbom.direct(texts[0])} <= names
+    assert not names & {"pytest", "ansible-core", "starlette"}
