@@ -45,7 +45,7 @@ RAILWAY_READS = {
 }
 
 
-_background = ThreadPoolExecutor(4)
+_background = ThreadPoolExecutor(32)  # plays at once, at most
 
 
 @pytest.fixture
@@ -473,11 +473,11 @@ class Shop:
             assert time.monotonic() < give_up, "the platforms are still building"
             time.sleep(0.1)
 
-    def age_the_lease(self) -> None:
-        """Let the lease's time run out, as if its holder had stood still for that long."""
+    def age_the_lease(self, deadline: str = "2020-01-01T00:00:00.000Z") -> None:
+        """Let the lease's time run out, as if its holder had stood still for that long; or set another deadline."""
         lease = self.lease()
         bucket, _unused, root = self.at["store"].removeprefix("s3://").partition("/")
-        aged = {**lease, "deadline": "2020-01-01T00:00:00.000Z"}
+        aged = {**lease, "deadline": deadline}
         self.sandbox.s3().put_object(Bucket=bucket, Key=f"{root}/lease.json", Body=json.dumps(aged).encode())
 
 

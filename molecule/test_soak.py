@@ -1,7 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A playbook that writes is killed at any point while customers buy, and a run after it loses nothing.
+"""A playbook that writes is killed at any point while customers buy, and a run after it loses nothing. Of many deploys
+at once one runs.
 
 ``make test`` tries one point of each playbook in SAMPLE. ``make soak`` tries all of all playbooks, for MINUTES. What
 was tried is kept in .cache/soak, a file for each commit: the next run continues where the last one ended.
@@ -11,6 +12,7 @@ SEED is the order of the points, PLAYBOOKS names some of them.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -20,10 +22,13 @@ import pytest
 from conftest import ROOT
 from molecule.conftest import Shop
 from molecule.soak.kill import learn, try_point
-from molecule.soak.plays import PLAYS
+from molecule.soak.plays import NEW, PLAYS
 from molecule.soak.points import in_order, points_of
 from molecule.soak.results import Results, figures
+from molecule.test_lost_lease import stopped
+from sandbox.process import wait_until
 
+PATIENCE = 1800  # seconds for all deploys at once on one machine
 SAMPLE = ("backup.yml", "restore.yml", "rollback.yml")
 MINUTES = float(os.environ.get("MINUTES") or 0)
 SEED = int(os.environ.get("SEED") or 1)
@@ -50,6 +55,33 @@ def test_the_kill_matrix(released, sandbox, tmp_path) -> None:
             print("\n        ".join([f"{'FAILED' if wrong else 'held  '}  {point}", *wrong]), flush=True)
     print("\n" + figures(results, commit()))
     assert results.failed() == []
+
+
+@pytest.mark.skipif(not MINUTES, reason="Twenty deploys at once take minutes: make soak tries them.")
+def test_the_soak_of_deploys_at_once(shop: Shop) -> None:
+    """All of them start together. The one that got the lease stops before its record until the others have ended."""
+    count = int(os.environ.get("DEPLOYS") or 20)
+    before = shop.ledger()
+    stop = {"task": "Begin release.record", "signal": signal.SIGSTOP}
+    runs = [shop.begin("deploy.yml", at=[stop], release=NEW) for _unused in range(count)]
+    stood = wait_until(lambda: any(map(stopped, runs)), PATIENCE)
+    shop.age_the_lease("2100-01-01T00:00:00.000Z")  # however long the others take on this machine
+    ended = wait_until(lambda: sum(run.future.done() for run in runs) == count - 1, PATIENCE)
+    holder = shop.lease()["holder"]
+    for run in filter(stopped, runs):
+        run.send(signal.SIGCONT)
+    played = [run.end() for run in runs]
+    assert stood, [one.message for one in played]
+    assert ended, [one.message for one in played]
+    refused = [one for one in played if one.rc]
+    assert len(refused) == count - 1
+    for one in refused:
+        assert f"is held by {holder}" in one.message
+        assert "Nothing was changed" in one.message
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+    assert shop.built(NEW) == 1
+    assert [record["release"] for record in shop.ledger()[len(before) :]] == [NEW]
+    print(f"\nheld  {count} deploys at once: one ran, {len(refused)} were refused and named {holder}", flush=True)
 
 
 def commit() -> str:
