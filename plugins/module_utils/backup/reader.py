@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
+from ..core.json_text import loads
 from ..core.progress import Transfer
 from ..core.wait import nothing
 from ..store.base import Store
@@ -81,7 +81,7 @@ class OpenBackup:
 
     def read_globals(self) -> dict[str, Any]:
         """Return the roles, grants and settings that a dump does not hold: see postgres/globals.py."""
-        return json.loads(b"".join(self._content(self._object(GLOBALS))))
+        return loads(b"".join(self._content(self._object(GLOBALS))))
 
     def verify(self) -> None:
         """Read every object as it is stored and compare it with the manifest; needs no identity. Raises

@@ -7,7 +7,6 @@ OpenAPI document did, too.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -21,6 +20,7 @@ except ImportError:
     YAML_ERROR = traceback.format_exc()
 
 from ..core.amounts import number
+from ..core.json_text import loads
 from . import tree
 from .answer import Answer, failed, not_applicable, not_configured, passed
 from .check import Context, Options
@@ -66,7 +66,7 @@ def _problem(text: str, name: str) -> str:
     if not name.endswith(".json") and YAML_ERROR:
         return ""
     try:
-        content = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+        content = loads(text) if name.endswith(".json") else yaml.safe_load(text)
     except (ValueError, RecursionError) as error:
         return f"cannot be parsed: {str(error).splitlines()[0]}"
     except yaml.YAMLError:

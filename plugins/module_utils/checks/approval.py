@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.json_text import loads
 from ..migrations.history import read_folder
 from ..source.checkout import checkout, resolve
 from ..store.documents import misfit, time_with_zone
@@ -108,8 +109,8 @@ def write(approval: Approval) -> bytes:
 def read(payload: bytes) -> Approval:
     """Return an approval. Raises ValueError with what is wrong with it."""
     try:
-        body = json.loads(payload)
-    except (ValueError, RecursionError):
+        body = loads(payload)
+    except ValueError:
         raise ValueError("it is not JSON") from None
     wrong = misfit(body, SHAPE)
     if wrong or len(body["subject"]) != 1:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
+from ..core.json_text import loads
 from ..store.base import Conflict, Store
 from . import approval, envelope
 from .approval import Approval, Subject, stamp
@@ -45,7 +46,7 @@ def requested(store: Store, subject: Subject) -> Mapping[str, Any] | None:
     if found is None:
         return None
     try:
-        body = json.loads(found[0])
+        body = loads(found[0])
     except ValueError:
         return None
     return body if isinstance(body, Mapping) else None

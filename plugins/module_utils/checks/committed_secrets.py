@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
 from ..core.amounts import number
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 from ..core.process import private_folder
 from . import kingfisher, sarif_input, tree
 from .answer import Answer, failed, passed, unasked
@@ -56,8 +56,8 @@ def _baseline(context: Context, options: Options) -> tuple[dict[str, str], list[
     if text is None:
         return {}, ["the release has no such file"]
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
+        entries = loads(text)
+    except ValueError:
         return {}, ["it is not JSON"]
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         return {}, ["it is not a list of entries with fingerprint and reason"]

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ..core.json_text import loads
 
 LINE = re.compile(
     r"""^\s*(?P<off>\#\s*)?(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^#]*?)\s*(?:\#(?P<comment>.*))?$"""
@@ -40,7 +41,7 @@ def by_example(text: str) -> list[Needed]:
 
 def by_schema(text: str) -> list[Needed]:
     """Read a JSON Schema. Raises ValueError where it is none of an object."""
-    schema = json.loads(text)
+    schema = loads(text)
     properties = schema.get("properties") if isinstance(schema, dict) else None
     if not isinstance(properties, dict) or not isinstance(schema.get("required", []), list):
         raise ValueError("it has no properties")

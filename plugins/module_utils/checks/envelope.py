@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
+from ..core.json_text import loads
 from ..core.process import run
 from ..store.documents import misfit
 
@@ -95,8 +96,8 @@ def public_key(signing_key: str) -> str:
 def unwrap(data: bytes) -> tuple[bytes, list[dict[str, Any]]]:
     """Return the payload and the signatures of an envelope. Raises ValueError with what is wrong with it."""
     try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
+        body = loads(data)
+    except ValueError:
         raise ValueError("it is not JSON") from None
     if wrong := misfit(body, SHAPE):
         raise ValueError(wrong)

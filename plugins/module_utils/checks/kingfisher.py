@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..core.errors import CommandFailed, ConfigError
+from ..core.json_text import loads
 from ..core.process import run
 
 INSTALL = "pip install kingfisher-bin"
@@ -91,7 +92,7 @@ def scan(program: str, folder: Path, scratch: Path) -> list[Finding]:
             code=str(done.returncode),
         )
     try:
-        found = json.loads(report.read_text())["findings"]
+        found = loads(report.read_text())["findings"]
         return sorted(set(_findings(found, folder)), key=lambda one: (one.file, one.line, one.rule))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise CommandFailed("kingfisher gave no report that can be read. Update it.", code="no_report") from None

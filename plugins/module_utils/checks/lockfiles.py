@@ -26,6 +26,7 @@ except ImportError:
     YAML_ERROR = traceback.format_exc()
 
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 
 PNPM, YARN = "pnpm-lock.yaml", "yarn.lock"
 KINDS = RELEASE, OPTIONAL, BUILD = ("dependencies", "optionalDependencies", "devDependencies")
@@ -127,7 +128,7 @@ def _of_yarn(text: str, folder: Path) -> list[Package]:
     nodes = dict(_berry(_mapping(text)) if "__metadata:" in text else _classic(text))
     wanted: dict[str, list[tuple[str, str]]] = {kind: [] for kind in KINDS}
     for manifest in folder.rglob("package.json"):
-        body = json.loads(manifest.read_text())
+        body = loads(manifest.read_text())
         for kind in KINDS:
             wanted[kind] += (body.get(kind) or {}).items()
     return _sorted(nodes, wanted)

@@ -9,7 +9,6 @@ and its log show which of them it was.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError, Unreachable
+from ..core.json_text import loads
 from ..core.process import run
 from ..core.redact import redact
 
@@ -81,7 +81,7 @@ def audit(folder: Path, npm: str, omit: Sequence[str], seconds: float) -> tuple[
     env = {"NO_UPDATE_NOTIFIER": "1", "npm_config_cache": str(folder / ".npm")}
     done = run([npm, "audit", *words], cwd=folder, env=env, check=False, timeout=seconds + 10)
     try:
-        report = json.loads(done.stdout)
+        report = loads(done.stdout)
     except ValueError:
         report = {}
     if not isinstance(report, dict) or "auditReportVersion" not in report or not _was_answered(done.stderr):

@@ -9,12 +9,13 @@ See https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ..core.json_text import loads
 
 LEVELS = ("none", "note", "warning", "error")
 KINDS = ("notApplicable", "pass", "fail", "review", "open", "informational")
@@ -101,8 +102,8 @@ def _load(file: str) -> dict[str, Any]:
     if size > MOST:
         raise NotSarif(f"it has more than {MOST >> 20} MiB")
     try:
-        log = json.loads(text)
-    except (ValueError, RecursionError):
+        log = loads(text)
+    except ValueError:
         raise NotSarif("it is not JSON") from None
     if not isinstance(log, dict) or log.get("version") != "2.1.0":
         raise NotSarif("it is not SARIF of version 2.1.0")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..core.json_text import loads
 from ..store.documents import misfit, time_with_zone
 from .answer import ATTESTED, FAILED, OUTCOMES, PASSED, UNASKED, WAIVED
 
@@ -77,8 +78,8 @@ def make(
 def read(payload: bytes) -> dict[str, Any]:
     """Return a statement. Raises ValueError with what is wrong with it."""
     try:
-        body = json.loads(payload)
-    except (ValueError, RecursionError):
+        body = loads(payload)
+    except ValueError:
         raise ValueError("it is not JSON") from None
     wrong = misfit(body, SHAPE)
     if wrong or not body["subject"]:

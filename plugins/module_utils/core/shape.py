@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from .json_text import loads
+
 Shape = Any
 LONGEST = 100  # characters of a field's name in a message
 
@@ -79,10 +81,7 @@ def read_json(text: str | bytes) -> Any:
     """Return decoded JSON. Raises ValueError for what is none, be it nested too deep, with a number that is
     none, or with a name twice in one object.
     """
-    try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+    return loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
 
 
 def conform(value: Any, shape: Shape, field: str = "") -> Any:

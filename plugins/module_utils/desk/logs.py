@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 from ..core.amounts import moment
 from ..core.bounds import refuse_outside
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 from ..core.redact import MASK, SENSITIVE, redact
 from . import log_pattern
 
@@ -157,7 +157,7 @@ def _json(message: str) -> dict[str, Any]:
     if not message.lstrip().startswith("{"):
         return {}
     try:
-        found = json.loads(message)
+        found = loads(message)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,13 +7,13 @@ package.json, or beside its schema.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 
 ENDINGS = ("ts", "mts", "cts", "js", "mjs", "cjs")
 CONFIGS = (*(f"prisma.config.{ending}" for ending in ENDINGS), *(f".config/prisma.{ending}" for ending in ENDINGS))
@@ -43,7 +43,7 @@ def named_folder(files: Path) -> Named | None:
         if (files / name).is_file():
             return next(_by_config(files, name), None) or _by_default(files)
     try:
-        package = json.loads((files / "package.json").read_text())
+        package = loads((files / "package.json").read_text())
         schema = package["prisma"]["schema"]
     except (OSError, ValueError, KeyError, TypeError):
         return _by_default(files)

@@ -20,6 +20,7 @@ with suppress(ImportError):  # data.postgres reports it
     from psycopg2 import sql
 
 from ..core.errors import RunbookError
+from ..core.json_text import loads
 from ..postgres.connection import query
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def read(connection: Any) -> Notes:
 
 def _parsed(text: str) -> Notes:
     try:
-        return dict(json.loads(text))
+        return dict(loads(text))
     except ValueError:
         return {}
 

@@ -7,7 +7,6 @@ taken for the outcome.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 from ..core.process import kill, spawn
 from ..core.redact import redact, secrets_of_url
 from ..core.wait import Outcome, Waiter
@@ -87,7 +87,7 @@ def find(work_tree: Path, root_directory: str, files: Path, instead: str = "use 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        return loads(path.read_text())
     except (OSError, ValueError):
         return {}
 

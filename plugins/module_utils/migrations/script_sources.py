@@ -7,7 +7,6 @@ command names, and what it makes its platform run.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 
 try:
     import yaml
@@ -83,7 +83,7 @@ def read_project(files: Path) -> Project:
     """Read what a release has of scripts. Raises ConfigError for a package.json that is not JSON."""
     package = files / "package.json"
     try:
-        own = json.loads(package.read_text()) if package.is_file() else {}
+        own = loads(package.read_text()) if package.is_file() else {}
     except ValueError:
         raise ConfigError(
             "The release's package.json is not JSON, so its scripts cannot be read. Correct it.", code="bad_package"
@@ -120,7 +120,7 @@ def _found(files: Path, name: str) -> Iterator[Path]:
 
 def _json(path: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError):
-        return _mapping(json.loads(path.read_text()))
+        return _mapping(loads(path.read_text()))
     return {}
 
 
@@ -193,7 +193,7 @@ def _commands(name: str, text: str) -> Iterator[str]:
     elif name == "Dockerfile":
         yield from _of_docker(text)
     elif name.endswith(".json"):
-        yield from _inside(json.loads(text))
+        yield from _inside(loads(text))
     elif name.endswith(".toml") and tomllib:
         yield from _inside(tomllib.loads(text))
     elif name.endswith(".yaml"):
@@ -211,7 +211,7 @@ def _of_docker(text: str) -> Iterator[str]:
             last = {}
     for rest in last.values():
         try:
-            yield shlex.join(json.loads(rest))
+            yield shlex.join(loads(rest))
         except (ValueError, TypeError):
             yield rest
 

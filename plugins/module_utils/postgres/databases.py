@@ -17,6 +17,7 @@ with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
 
 from ..core.errors import ConfigError, RunbookError
+from ..core.json_text import loads
 from .connection import Database, query
 from .database_locale import create_with, locale_like
 
@@ -103,7 +104,7 @@ def _read(comment: str | None) -> tuple[str | None, dict[str, Any]]:
     if not comment or not comment.startswith(MARK):
         return comment, {}
     try:
-        return None, dict(json.loads(comment.removeprefix(MARK)))
+        return None, dict(loads(comment.removeprefix(MARK)))
     except ValueError:
         return None, {}
 

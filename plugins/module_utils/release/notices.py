@@ -103,7 +103,8 @@ def blocks(run: Run) -> dict[str, list[Block]]:
 
 def _subject(run: Run) -> str:
     of = f" {'' if run.kind == 'maintenance' else 'of '}{run.release}" if run.release else ""  # maintenance on
-    return f"*{run.environment}*: {run.kind}{of}" + (f" by {run.by}" if run.by else "")
+    subject = f"*{run.environment}*: {run.kind}{of}" + (f" by {run.by}" if run.by else "")
+    return html.escape(subject, quote=False)  # a name is no link, and mentions nobody
 
 
 def _contacts(run: Run) -> str:

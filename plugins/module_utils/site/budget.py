@@ -8,11 +8,12 @@ See https://developer.chrome.com/docs/lighthouse/performance/performance-budgets
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+from ..core.json_text import loads
 
 TYPES = ("document", "script", "stylesheet", "image", "media", "font", "other", "third-party", "total")
 TIMINGS = (
@@ -30,8 +31,8 @@ Budget = Mapping[str, Any]
 def read(text: str) -> tuple[list[Budget], list[str]]:
     """Return the budgets of a file, and what is wrong with it."""
     try:
-        budgets = json.loads(text)
-    except (ValueError, RecursionError):
+        budgets = loads(text)
+    except ValueError:
         return [], ["it is not JSON"]
     if not isinstance(budgets, list) or not budgets or not all(isinstance(one, dict) for one in budgets):
         return [], ["it is not a list of budgets"]

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.edge_pages import BLOCKED, edge_answer
+from ..core.json_text import loads
 
 MISSING = object()
 RELEASE_SOURCES = ("json", "header", "meta", "regex")
@@ -81,8 +82,8 @@ class Answer:
 
     def json(self) -> Any:
         try:
-            return json.loads(self.text)
-        except (ValueError, RecursionError):
+            return loads(self.text)
+        except ValueError:
             return MISSING
 
 

@@ -17,6 +17,7 @@ from statistics import median_low
 from typing import Any
 
 from ..core.errors import CommandFailed, ConfigError
+from ..core.json_text import loads
 from ..core.process import private_folder, run
 from ..core.redact import redact
 from . import chromium
@@ -94,7 +95,7 @@ def find(given: str | None = None) -> Path:
 
 def _package(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "package.json").read_text())
+        found = loads((folder / "package.json").read_text())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -130,7 +131,7 @@ def _node(job: Mapping[str, Any], folder: Path, seconds: float, secrets: Sequenc
 
 def _read(file: Path, wanted: Audit, secrets: Sequence[str]) -> Found:
     try:
-        result = _masked(json.loads(file.read_text()), [secret for secret in secrets if secret not in WORDS])
+        result = _masked(loads(file.read_text()), [secret for secret in secrets if secret not in WORDS])
         reports, report = result["reports"], result["reports"][result["median"]]
         scores = {name: [_score(one, name) for one in reports] for name in wanted.categories}
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError):

@@ -10,11 +10,12 @@ be read is None.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
+
+from ..core.json_text import loads
 
 # ends of the groups' names; anybody can create an account
 EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
@@ -48,8 +49,8 @@ WIDEST = {4: 2**24, 6: 2**96}  # addresses: a /8 of IPv4, a /32 of IPv6; more co
 
 def public_policy(text: Any) -> bool | None:
     try:
-        policy = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        policy = loads(text)
+    except (ValueError, TypeError):
         return None
     statements = policy.get("Statement") if isinstance(policy, dict) else None
     return _any([_opens(statement) for statement in (statements if isinstance(statements, list) else [statements])])

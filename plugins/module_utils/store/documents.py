@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..core.errors import ConfigError
+from ..core.json_text import loads
 from .base import Store
 
 LIMIT = 16 << 20  # bytes; a manifest of a thousand tables has about 100 kB
@@ -29,8 +30,8 @@ def parse(data: bytes, shape: dict[str, Any]) -> dict[str, Any]:
     if len(data) > LIMIT:
         raise ValueError(oversized(len(data)))
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        document = loads(data)
+    except ValueError:
         raise ValueError("it is empty" if not data.strip() else "it is not JSON, or was cut off") from None
     wrong = misfit(document, shape)
     if wrong:

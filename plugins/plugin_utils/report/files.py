@@ -7,7 +7,6 @@ text.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -15,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from ...module_utils.core.json_text import loads
 
 INDEX, ROWS = "index.html", "runs.json"
 MOST = 500  # runs that an index lists
@@ -52,7 +53,7 @@ def write(path: Path, text: str) -> None:
 def rows(folder: Path) -> list[dict[str, Any]]:
     """Return the runs of a storefront, newest first; none where the list is missing or broken."""
     try:
-        found = json.loads((folder / ROWS).read_text(encoding="utf-8"))
+        found = loads((folder / ROWS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

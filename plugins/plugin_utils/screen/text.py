@@ -7,15 +7,16 @@ has nothing else.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from ...module_utils.core.json_text import loads
+
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# they reorder or hide what is read
-_DIRECTION = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+# Controls, halves of letters, signs that hide or reorder what is read, and other ends of a line.
+_UNSEEN = ("Cc", "Cs", "Cf", "Zl", "Zp")
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
 _SIGNS = {"·": "|", "…": "...", "–": "-", "—": "-", "→": "->", "✔": "+", "✓": "+", "✗": "x", "×": "x", "•": "*"}
 _PLAIN = str.maketrans(_QUOTES | _SIGNS)
@@ -23,12 +24,12 @@ LOG_LINES = 15
 
 
 def clean(text: object) -> str:
-    """Return text without escape sequences and control characters, other than the ends of its lines."""
+    """Return text without escape sequences, control characters and invisible ones; its lines stay."""
     if isinstance(text, str) and text.isprintable():
         return str(text)
-    plain = _SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).translate(_DIRECTION)
+    plain = _SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
     return "".join(
-        character for character in plain if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
+        character for character in plain if character == "\n" or unicodedata.category(character) not in _UNSEEN
     )
 
 
@@ -129,7 +130,7 @@ def _readable(line: str) -> str:
     if not line.lstrip().startswith("{"):
         return line.rstrip()
     try:
-        entry = json.loads(line)
+        entry = loads(line)
     except ValueError:
         return line.rstrip()
     message = entry.get("msg") or entry.get("message")

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from ...core.amounts import number
 from ...core.errors import ConfigError
+from ...core.json_text import loads
 from .workers import Route, Script
 
 ALWAYS = ("/.well-known/acme-challenge/*",)
@@ -163,7 +164,7 @@ def goes_on(found: Mapping[str, Any], wanted: Mapping[str, Any], now: float) -> 
 def read_settings(variables: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the settings of an uploaded script; an empty dictionary for another script or none."""
     try:
-        found = json.loads((variables or {}).get("CONFIG", "{}"))
+        found = loads((variables or {}).get("CONFIG", "{}"))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

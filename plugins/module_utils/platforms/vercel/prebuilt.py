@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...core.errors import ConfigError
+from ...core.json_text import loads
 from ...source.files import SourceFile, list_files, one_file
 from ...source.ignore import constant, ignored, nothing_ignored
 from .ignore import own_rules
@@ -76,10 +76,10 @@ def _named(root: Path, config: Path) -> Iterator[SourceFile]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         raise ConfigError(f"{path} is not JSON: {problem}. Build the output again.", code="no_output") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a JSON object. Build the output again.", code="no_output")

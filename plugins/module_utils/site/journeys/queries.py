@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import ConfigError
+from ...core.json_text import loads
 from .journey import Query
 
 LIBRARIES: dict[str, str | None] = {"python-jsonpath": None, "beautifulsoup4": None}
@@ -85,8 +85,8 @@ def look_up(query: Query, answer: Answer) -> Any:
 
 def _jsonpath(query: Query, answer: Answer) -> Any:
     try:
-        document = json.loads(answer.text)
-    except (ValueError, RecursionError):
+        document = loads(answer.text)
+    except ValueError:
         raise NotThere("the body is not JSON") from None
     path = compiled(query)
     found = path.findall(document)

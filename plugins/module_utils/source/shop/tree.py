@@ -7,7 +7,6 @@ name the file.
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...core.errors import ConfigError
+from ...core.json_text import loads
 
 try:
     import yaml
@@ -75,7 +75,7 @@ class Tree:
 
     def json(self, path: str) -> dict[str, Any]:
         """Return the object in a JSON file, empty where there is no such file. Raises ConfigError."""
-        return self._parsed(path, json.loads, "JSON")
+        return self._parsed(path, loads, "JSON")
 
     def toml(self, path: str) -> dict[str, Any]:
         """Return the table in a TOML file, empty where there is no such file. Raises ConfigError."""
