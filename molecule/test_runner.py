@@ -19,17 +19,19 @@ import yaml
 
 from conftest import COLLECTIONS, ROOT
 from extensions.runner.storefront_run import MEMORY, STARTED, start
+from molecule.canaries import Canaries
 from molecule.conftest import UNASKED
 from molecule.test_new_user import NEW, smallest
 
 ENVIRONMENT = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+OF_THE_HOST = "token-of-the-host-program"
 SECRET = ("_token", "_secret_key", "_access_key", "database_url")
 
 
 @pytest.fixture
 def project(shop, tmp_path, monkeypatch) -> tuple[Path, dict[str, Any]]:
     """An operations project without its secrets, and the secrets."""
-    monkeypatch.setenv("VENDOR_TOKEN", "token-of-the-host-program")
+    monkeypatch.setenv("VENDOR_TOKEN", OF_THE_HOST)
     variables = smallest(shop)
     secrets = {name: value for name, value in variables.items() if name.endswith(SECRET)}
     left = {name: value for name, value in variables.items() if name not in secrets}
@@ -43,9 +45,7 @@ def project(shop, tmp_path, monkeypatch) -> tuple[Path, dict[str, Any]]:
 
 def written(folder: Path, secrets: dict[str, Any]) -> list[str]:
     """Return the files below a folder with a secret in them."""
-    values = [str(value).encode() for name, value in secrets.items()] + [b"token-of-the-host-program"]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [str(path.relative_to(folder)) for path in files if any(value in path.read_bytes() for value in values)]
+    return Canaries({**secrets, "host program": OF_THE_HOST}).below(folder)
 
 
 def in_memory() -> set[Path]:
@@ -55,17 +55,19 @@ def in_memory() -> set[Path]:
 def test_a_program_follows_a_deploy_and_reads_its_result(shop, project, tmp_path):
     folder, secrets = project
     before = in_memory()
-    run = start(
-        "storefront.runbook.deploy",
-        project=folder,
-        inventory="production",
-        options={"release": NEW},
-        secrets=secrets,
-        folder=tmp_path / "artefacts",
-        environment=ENVIRONMENT,
-    )
-    phases = list(run.phases())
-    result = run.result()
+    canaries = Canaries(secrets)
+    with canaries.watching_processes():
+        run = start(
+            "storefront.runbook.deploy",
+            project=folder,
+            inventory="production",
+            options={"release": NEW},
+            secrets=secrets,
+            folder=tmp_path / "artefacts",
+            environment={**ENVIRONMENT, "ANSIBLE_VERBOSITY": "5", "ANSIBLE_DIFF_ALWAYS": "1"},
+        )
+        phases = list(run.phases())
+        result = run.result()
     assert result.ok, [path.read_text() for path in (tmp_path / "artefacts").rglob("stdout")]
     names = [phase.name for phase in phases if phase.state == STARTED]
     assert names[0] == "database.backup"
@@ -75,6 +77,10 @@ def test_a_program_follows_a_deploy_and_reads_its_result(shop, project, tmp_path
     assert (report["outcome"], report["release"]) == ("released", NEW)
     assert shop.live() == {"frontend": NEW, "backend": NEW}
     assert written(tmp_path / "artefacts", secrets) == []
+    assert canaries.within((result.output + repr(result.reports)).encode()) == []
+    left = {name: canaries.within(content) for name, content in shop.objects().items()}
+    assert {name: found for name, found in left.items() if found and not name.endswith(".dump.zst")} == {}
+    assert canaries.seen == set(), "no process had a secret where others can read it"
     assert in_memory() == before, "the secrets' file is gone"
 
 

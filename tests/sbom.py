@@ -12,6 +12,7 @@ import uuid
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, metadata, requires
 from pathlib import Path
+from typing import Any
 
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom
@@ -34,7 +35,7 @@ def direct(requirements: str) -> list[Requirement]:
 
 def locked(lock: str) -> dict[str, tuple[str, list[str]]]:
     """Return (version, hashes) by package from a lock file, of the line that applies to this Python."""
-    found = {}
+    found: dict[str, tuple[str, list[str]]] = {}
     for entry in re.split(r"\n(?=[^\s#])", lock):
         pin = None if entry.startswith("#") else Requirement(entry.partition("\\")[0].strip())
         if pin and (pin.marker is None or pin.marker.evaluate()):
@@ -54,7 +55,7 @@ def needs(wanted: Requirement) -> list[Requirement]:
 
 def component(name: str, version: str, hashes: list[str]) -> Component:
     """Return a Python package; each of its hashes is one of its distributions on PyPI."""
-    about = metadata(name)
+    about: Any = metadata(name)  # of the package's message, whose methods the library does not declare
     licence = about.get("License-Expression") or about.get("License") or ""
     files = [HashType(alg=HashAlgorithm.SHA_256, content=one) for one in hashes]
     page = XsUri(f"https://pypi.org/project/{name}/{version}/")

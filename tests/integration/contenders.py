@@ -31,6 +31,11 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["__main__", __name__])
 
 
+def fence_of(lease: Lease) -> int:
+    """Return the number of a holder."""
+    return (lease.document or {})["fence"]
+
+
 @dataclass(frozen=True)
 class Rivalry:
     """What the processes fight for: the store's options, and the URL of a database with TABLES."""
@@ -48,7 +53,7 @@ class Rivalry:
     def write(self, lease: Lease, *, alone: bool = False) -> None:
         """Write a row under the lease. ``alone`` fails if another process does the same in the meantime."""
         lease.before_write(5)
-        holder, fence = (lease.document or {})["holder"], (lease.document or {})["fence"]
+        holder, fence = (lease.document or {})["holder"], fence_of(lease)
         with closing(psycopg2.connect(self.database)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             if alone:
@@ -58,7 +63,7 @@ class Rivalry:
                 cursor.execute("DELETE FROM running")
 
 
-Role = Callable[[Rivalry, Connection, str, float], None]
+Role = Callable[..., None]  # of the rivalry, the process's end of a pipe, its name, and how far its clock is ahead
 
 
 @dataclass
@@ -110,7 +115,7 @@ def deploys_once(rivalry: Rivalry, pipe: Connection, holder: str, ahead: float) 
     except LeaseHeld as held:
         pipe.send(("refused", str(held), held.details["holder"]))
     else:
-        pipe.send(("runs", holder, lease.document["fence"]))  # type: ignore[index]
+        pipe.send(("runs", holder, fence_of(lease)))
         pipe.recv()
 
 
@@ -127,7 +132,7 @@ def waits_for_its_turn(rivalry: Rivalry, pipe: Connection, holder: str, ahead: f
             time.sleep(0.02)
     rivalry.write(lease, alone=True)
     lease.release()
-    pipe.send(lease.document["fence"])  # type: ignore[index]
+    pipe.send(fence_of(lease))
 
 
 def stands_still(rivalry: Rivalry, pipe: Connection, holder: str, ahead: float, where: str) -> None:

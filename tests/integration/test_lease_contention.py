@@ -58,7 +58,7 @@ def all_at_once(contenders: list[Contender]) -> list[Any]:
     return [each.answer() for each in contenders]
 
 
-def test_one_of_them_runs_and_the_others_are_told_who_holds_the_lease(rivalry, database, store_options):
+def test_one_of_them_runs_and_the_errors_of_the_others_name_the_holder(rivalry, database, store_options):
     count = 20 if store_options["store"].startswith("s3:") else 2
     with started(deploys_once, rivalry, clocks(count)) as contenders:
         answers = all_at_once(contenders)

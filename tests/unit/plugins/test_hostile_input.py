@@ -156,7 +156,7 @@ def test_a_manifest_that_was_tampered_with_is_refused_or_names_files_below_its_f
 
 
 @given(hostile)
-def test_a_backup_of_any_name_is_refused_without_a_look_at_another_folder(name: str) -> None:
+def test_a_backup_of_any_name_is_refused_and_no_other_folder_is_read(name: str) -> None:
     store = MemoryStore()
     with pytest.raises(ConfigError):
         manifest.read_manifest(store, name, size=1)
@@ -222,7 +222,8 @@ def test_no_name_is_a_link_or_calls_anybody_at_slack(release: str, by: str) -> N
 @given(hostile.filter(lambda text: "\x00" not in text and text.isprintable() and 0 < len(text) < 1000))
 def test_a_name_and_a_text_are_one_token_of_sql(text: str) -> None:
     (statement,) = pglast.parse_sql(f"COMMENT ON TABLE {identifier(text)} IS {literal(text)}")
-    assert statement.stmt.comment == text
+    comment: Any = statement.stmt
+    assert comment.comment == text
 
 
 @given(hostile, st.sampled_from(["postgresql://u:{}@h/d", "postgresql://{}", "{}", "postgresql://u:p@h/d?{}=1"]))
