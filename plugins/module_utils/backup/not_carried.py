@@ -41,6 +41,16 @@ AND NOT (has_schema_privilege(n.oid, 'USAGE')
 AND (NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
      OR c.oid IN (SELECT unnest(extconfig) FROM pg_extension)) ORDER BY 1
 """  # noqa: E501
+# pg_dump fails at a table of which a policy hides rows from this user.
+HIDDEN = (
+    "SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+    " WHERE relkind IN ('r', 'p') AND relrowsecurity AND row_security_active(c.oid) ORDER BY 1"
+)
+READ = (
+    "As its owner or a superuser: GRANT SELECT on it to {role}; or GRANT pg_read_all_data TO {role} (PostgreSQL 14 and"
+    " newer)."
+)
+BYPASS = "Row-level security hides rows from it. Back up as the owner, or as a superuser: ALTER ROLE {role} BYPASSRLS."
 DAMAGING = (
     "SELECT name FROM pg_settings WHERE name IN ('zero_damaged_pages', 'ignore_checksum_failure') AND setting = 'on'"
     " ORDER BY 1"
@@ -72,13 +82,14 @@ def refuse_undumpable(connection: Any, database: Database) -> None:
             f"Reset it for the database or the role (ALTER DATABASE … RESET {damaging[0]}), then back up.",
             code="damaging_setting",
         )
-    unreadable = [name for (name,) in query(connection, UNREADABLE)]
-    if unreadable:
+    for which, advice in ((UNREADABLE, READ), (HIDDEN, BYPASS)):
+        tables = [name for (name,) in query(connection, which)]
+        if not tables:
+            continue
         ((user, acts_as),) = query(connection, "SELECT session_user::text, current_user::text")
         who = user if user == acts_as else f"{acts_as}, as whom {user} acts (ALTER ROLE {user} SET role),"
         raise ConfigError(
-            f"{who} may not read {', '.join(unreadable[:SHOWN])} in {database.name}, so it cannot be backed up. As its"
-            f" owner or a superuser: GRANT SELECT on it to {acts_as}; or GRANT pg_read_all_data TO {acts_as}"
-            " (PostgreSQL 14 and newer).",
+            f"{who} may not read {', '.join(tables[:SHOWN])} in {database.name}, so it cannot be backed up."
+            f" {advice.format(role=acts_as)}",
             code="no_rights",
         )
