@@ -55,7 +55,7 @@ def needs(wanted: Requirement) -> list[Requirement]:
 
 def component(name: str, version: str, hashes: list[str]) -> Component:
     """Return a Python package; each of its hashes is one of its distributions on PyPI."""
-    about: Any = metadata(name)  # of the package's message, whose methods the library does not declare
+    about: Any = metadata(name)  # its type declares no get
     licence = about.get("License-Expression") or about.get("License") or ""
     files = [HashType(alg=HashAlgorithm.SHA_256, content=one) for one in hashes]
     page = XsUri(f"https://pypi.org/project/{name}/{version}/")
