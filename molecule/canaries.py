@@ -24,8 +24,8 @@ PAUSE = 0.05  # seconds between two readings of all processes
 def forms(secret: str) -> set[bytes]:
     """Return the forms in which a secret may appear."""
     data = secret.encode()
-    encoded = {secret, secret[-PART:], quote(secret, safe=""), quote_plus(secret), html.escape(secret), data.hex()}
-    encoded |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    encoded = {secret, secret[-PART:], quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
+    encoded |= {data.hex(), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     for before in range(3):  # base64 of a longer text differs by where the secret begins in it
         text = base64.b64encode(bytes(before) + data).decode()
         piece = text[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]

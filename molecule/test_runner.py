@@ -7,11 +7,14 @@ and process. No secret is left in any folder.
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import ansible_runner
 import pytest
@@ -22,8 +25,10 @@ from extensions.runner.storefront_run import MEMORY, STARTED, start
 from molecule.canaries import Canaries
 from molecule.conftest import UNASKED
 from molecule.test_new_user import NEW, smallest
+from sandbox.process import wait_until
 
 ENVIRONMENT = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+IN_ENV = "environment: token"
 OF_THE_HOST = "token-of-the-host-program"
 SECRET = ("_token", "_secret_key", "_access_key", "database_url")
 
@@ -46,6 +51,24 @@ def project(shop, tmp_path, monkeypatch) -> tuple[Path, dict[str, Any]]:
 def written(folder: Path, secrets: dict[str, Any]) -> list[str]:
     """Return the files below a folder with a secret in them."""
     return Canaries({**secrets, "host program": OF_THE_HOST}).below(folder)
+
+
+@pytest.mark.parametrize(
+    "wrap", [quote, html.escape, json.dumps, repr, lambda text: base64.b64encode(text.encode()).decode()]
+)
+def test_the_search_finds_a_secret_in_each_form(tmp_path, wrap):
+    canaries = Canaries({"token": "p%/+'\"<&-é-a-secret"})
+    (tmp_path / "log").write_text(wrap("user:p%/+'\"<&-é-a-secret:more"))
+    assert canaries.below(tmp_path) == ["log: token"]
+
+
+def test_the_search_finds_a_secret_of_a_process():
+    given = "a-secret-of-a-process"
+    canaries = Canaries({"token": given})
+    waits = ["/bin/sh", "-c", "read end", given]
+    with canaries.watching_processes(), subprocess.Popen(waits, env={"TOKEN": given}, stdin=subprocess.PIPE) as shell:
+        assert wait_until(lambda: {one.partition(", ")[2] for one in canaries.seen} == {"arguments: token", IN_ENV}, 60)
+        shell.communicate()
 
 
 def in_memory() -> set[Path]:
