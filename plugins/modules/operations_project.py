@@ -169,6 +169,11 @@ asked:
   returned: success
   type: list
   elements: str
+not_asked:
+  description: Why a vendor could not be asked. What it knows is among RV(placeholders).
+  returned: success
+  type: list
+  elements: str
 differences:
   description: What would be written differently in a project that is already there.
   returned: success

@@ -50,6 +50,7 @@ def _plan(params: Mapping[str, Any], here: Path) -> Plan:
         "placeholders": open_ones,
         "secrets": list(dict.fromkeys(name for name, _exported in secrets(facts, answers, PRODUCTION))),
         "asked": list(answers.asked),
+        "not_asked": list(answers.not_asked),
         "differences": there.diff if there else "",
         "lines": list(_lines(dest, facts, answers, there, open_ones)),
     }
@@ -77,7 +78,9 @@ def _lines(
     """Yield the result in words, the next step last."""
     units = ", ".join(f"{unit.name} ({unit.kind})" for unit in facts.shop.units) or "no backend"
     yield f"{facts.name}: {', '.join(facts.shop.surfaces)}; {units}"
-    yield f"asked: {', '.join(answers.asked) or 'no vendor, as there is no token'}"
+    nobody = "no vendor that answered" if answers.not_asked else "no vendor, as there is no token"
+    yield f"asked: {', '.join(answers.asked) or nobody}"
+    yield from (f"could not be asked, so fill in what it knows: {problem}" for problem in answers.not_asked)
     if answers.units:
         yield from (f"{facts.platform} has no service for the unit {name}" for name in unknown(answers, facts))
     if there:

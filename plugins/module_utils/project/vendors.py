@@ -8,13 +8,13 @@ read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import ApiError, ConfigError
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.option_names import renamed
 from ..platforms.cloudflare.client import Cloudflare
 from ..platforms.railway import client as railway
 from ..platforms.railway import graphql as documents
@@ -23,7 +23,7 @@ from ..platforms.vercel import client as vercel
 from ..source.shop.tree import join
 from .facts import Facts
 
-TIMEOUT = 10.0  # seconds for an answer: somebody waits for the project
+TIMEOUT = 5.0  # seconds for an answer with all its retries: somebody waits for the project
 NOT_LIVE = ("staging", "preview", "dev", "development", "test")
 GIVEN = {  # the variables of init that a vendor is asked with
     "vercel": "frontend_token (VERCEL_TOKEN), frontend_project and frontend_team",
@@ -32,6 +32,7 @@ GIVEN = {  # the variables of init that a vendor is asked with
     "render": "backend_token (RENDER_API_KEY)",
     "cloudflare": "edge_token (CLOUDFLARE_API_TOKEN) and edge_zone",
 }
+SURFACES = {"vercel": "frontend", "railway": "backend", "render": "backend", "cloudflare": "edge"}
 OWN_DOMAINS = (".vercel.app", ".up.railway.app", ".onrender.com")  # they come with a project, and seldom are the shop's
 
 
@@ -47,7 +48,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was found out, and from whom. What is empty is not known."""
+    """What was found out, from whom, and why a vendor could not be asked. What is empty is not known."""
 
     project: str = ""
     team: str = ""
@@ -60,6 +61,7 @@ class Answers:
     backend_url: str = ""
     zone: str = ""
     asked: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
 
 
 def backend_token(params: Mapping[str, Any], platform: str) -> tuple[str, str]:
@@ -77,27 +79,51 @@ def ask(facts: Facts, params: Mapping[str, Any]) -> Answers:
     """Return what the vendors answer; one without a token is not asked. Raises ConfigError and ApiError."""
     token, kind = backend_token(params, facts.platform)
     params = {**params, "backend_token": token, "backend_token_type": kind}
-    found = Answers(project=params["frontend_project"] or facts.project, team=params["frontend_team"] or facts.team)
+    found = given(facts, params)
     if params["frontend_token"] and facts.shop.frontend:
-        with _variables_named("vercel"):
-            found = ask_vercel(found, facts, params)
+        found = _answered("vercel", ask_vercel, found, facts, params)
     if params["backend_token"] and facts.shop.units:
-        with _variables_named(facts.platform):
-            found = {"railway": ask_railway, "render": ask_render}[facts.platform](found, facts, params)
+        found = _answered(
+            facts.platform, {"railway": ask_railway, "render": ask_render}[facts.platform], found, facts, params
+        )
     if params["edge_token"] and facts.shop.frontend:
-        with _variables_named("cloudflare"):
-            found = ask_cloudflare(found, facts, params)
+        found = _answered("cloudflare", ask_cloudflare, found, facts, params)
     return found
 
 
-@contextmanager
-def _variables_named(vendor: str) -> Iterator[None]:
-    """Name the variables of init where a vendor refuses, whose clients speak of their own options."""
+def given(facts: Facts, params: Mapping[str, Any]) -> Answers:
+    """Return what is known before anybody is asked: from the files, and from the variables of init."""
+    environment = params["backend_environment"]
+    return Answers(
+        project=params["frontend_project"] or facts.project,
+        team=params["frontend_team"] or facts.team,
+        backend_project=params["backend_project"] or "",
+        environments={"production": environment} if environment else {},
+        token_type=params["backend_token_type"] if params["backend_token"] else "",
+        zone=params["edge_zone"] or "",
+    )
+
+
+def _answered(
+    vendor: str, question: Callable[..., Answers], found: Answers, facts: Facts, params: Mapping[str, Any]
+) -> Answers:
+    """Return the answers with those of a vendor; one that does not answer leaves its part to be filled in.
+
+    Where it refuses, name the variables of init: its client speaks of its own options.
+    """
+    variables = {"api_url": f"{SURFACES[vendor]}_api_url"}
     try:
-        yield
-    except (ApiError, ConfigError) as error:
+        return question(found, facts, params)
+    except (ApiError, ConfigError, Unreachable) as error:
+        if _is_away(error):
+            return replace(found, not_asked=(*found.not_asked, renamed(str(error), variables)))
         error.advise(f"init asked with {GIVEN[vendor]}.")
         raise
+
+
+def _is_away(error: RunbookError) -> bool:
+    """Whether a vendor gave no answer, or only that it gives none now."""
+    return isinstance(error, Unreachable) or bool(error.details.get("retryable"))
 
 
 def ask_vercel(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answers:
@@ -186,7 +212,7 @@ def ask_render(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answe
 def ask_cloudflare(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answers:
     """The zone is the longest part of the public site's name that Cloudflare has."""
     host = urlsplit(found.frontend_url or facts.urls.get("frontend", "")).hostname or ""
-    options = {"timeout": TIMEOUT, "allow_plain_http": params["allow_plain_http"]}
+    options = {"timeout": TIMEOUT, "deadline": TIMEOUT, "allow_plain_http": params["allow_plain_http"]}
     client = Cloudflare(params["edge_token"], *filter(None, [params["edge_api_url"]]), **options)
     try:
         if zone := params["edge_zone"] or "":
@@ -214,7 +240,7 @@ def _has_zone(client: Cloudflare, name: str) -> bool:
 
 
 def _options(params: Mapping[str, Any], surface: str, api_url: str, **more: Any) -> dict[str, Any]:
-    shared = {"timeout": TIMEOUT, "allow_plain_http": params["allow_plain_http"]}
+    shared = {"timeout": TIMEOUT, "deadline": TIMEOUT, "allow_plain_http": params["allow_plain_http"]}
     address = {"api_token": params[f"{surface}_token"], "api_url": params[f"{surface}_api_url"] or api_url}
     return {**shared, **address, **more}
 

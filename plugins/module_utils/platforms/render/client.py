@@ -77,6 +77,7 @@ def connect(
         "before_write": before_write,
         "tick": heartbeat,
         "allow_plain_http": params.get("allow_plain_http", False),
+        "deadline": params.get("deadline"),
     }
     api = ApiClient(
         "Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks

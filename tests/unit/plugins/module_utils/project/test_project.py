@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.project import vendors as asking
 from ansible_collections.storefront.runbook.plugins.module_utils.project.facts import is_public, read_facts
 from ansible_collections.storefront.runbook.plugins.module_utils.project.files import VERSION, files
 from ansible_collections.storefront.runbook.plugins.module_utils.project.variables import Wanted, variables
@@ -429,6 +431,62 @@ def test_what_a_vendor_does_not_have_is_refused_with_the_variables_of_init(
     assert result["msg"].endswith(" Nothing was written.")
     assert "sesame" not in json.dumps(result)
     assert not (tmp_path / "ops").exists()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no time for a second try, whose pause is at least 0.25 s."""
+    monkeypatch.setattr(asking, "TIMEOUT", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("host", "answer", "words", "open_ones"),
+    [
+        (
+            "vercel.test",
+            requests.ConnectTimeout("slow"),
+            "No answer from Vercel",
+            [],
+        ),
+        (
+            "railway.test",
+            requests.ReadTimeout("slow"),
+            "No answer from Railway",
+            ["backend_environment", "backend_project", "backend_units"],
+        ),
+        ("cloudflare.test", reply(503, {"success": False, "errors": []}), "Cloudflare answered", []),
+    ],
+)
+def test_a_vendor_that_does_not_answer_is_named_and_the_project_is_written(
+    tmp_path: Path, host: str, answer: Any, words: str, open_ones: list[str]
+) -> None:
+    vendor = FakeVendor(lambda request: answer if request.host == host else vendors(request))
+    with vendor.installed():
+        result = write(tmp_path, **TOKENS)
+    assert not result.get("failed"), result["msg"]
+    assert (tmp_path / "ops/deploy.yml").exists()
+    [problem] = result["not_asked"]
+    assert words in problem
+    assert "sesame" not in json.dumps(result)
+    assert any(line.startswith(f"could not be asked, so fill in what it knows: {words}") for line in result["lines"])
+    assert len(result["asked"]) == 2
+    left = {"store", "database_backup_recipients"}
+    assert sorted({*result["placeholders"]["production"]} - left) == open_ones
+    if host != "cloudflare.test":
+        assert f"{'frontend' if host == 'vercel.test' else 'backend'}_api_url" in problem
+    assert [request.host for request in vendor.requests].count(host) == 1, "the deadline is that of one answer"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_the_operator_says_stays_where_the_vendor_does_not_answer(tmp_path: Path) -> None:
+    said = {"frontend_project": "prj_9", "backend_project": "p9", "backend_environment": "e9", "edge_zone": "acme.shop"}
+    with FakeVendor(lambda _request: requests.ConnectionError("down")).installed():
+        result = write(tmp_path, **{**TOKENS, **said})
+    inventory = yaml.safe_load((tmp_path / "ops/production/group_vars/storefronts/vars.yml").read_text())
+    assert {name: inventory[name] for name in said} == said
+    assert "edge" in inventory["surfaces"]
+    assert len(result["not_asked"]) == 3
 
 
 def test_a_token_of_an_account_needs_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
