@@ -132,6 +132,13 @@ def test_every_mistake_of_an_inventory_is_named_at_once(refused):
         assert words in message, message
 
 
+def test_what_a_module_misses_is_named_as_the_inventory_names_it(refused, tmp_path):
+    message = refused("deploy.yml", database_postgres_bin=str(tmp_path), frontend_api_url="http://127.0.0.1:1")
+    assert f"there is no pg_dump here in {tmp_path}" in message
+    assert "name their folder in database_postgres_bin." in message
+    assert "frontend_api_url" in message
+
+
 def test_a_frontend_without_its_url_is_refused_and_not_promoted(refused):
     assert "frontend_url is missing: Public URL of the shop." in refused("deploy.yml", without=("frontend_url",))
 

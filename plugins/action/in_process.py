@@ -36,7 +36,10 @@ from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 
 from ..module_utils.core import fork, progress
+from ..module_utils.core.option_names import renamed
 from ..module_utils.core.process import die_with_parent
+from ..module_utils.release.variable_names import OPTIONS
+from ..plugin_utils.option_variables import defaults_of, option_variables
 
 SWITCH = "runbook_in_process"
 PROFILE = "legacy"  # how ansible-core 2.19 and later encode what an ordinary module receives and returns
@@ -59,9 +62,22 @@ class ActionModule(Normal):
         if reason:
             Display().vv(f"{self._runs} runs as an ordinary module: {reason}", host=self._host)
         try:
-            return with_a_reason(self._runs, super().run(tmp, task_vars))
+            return self._in_words_of_the_inventory(with_a_reason(self._runs, super().run(tmp, task_vars)), variables)
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(f"{str(error).rstrip('. ')}. {LOCALLY}") from None
+
+    def _in_words_of_the_inventory(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a result whose failure names the inventory's variables instead of the module's options."""
+        if not result.get("failed"):
+            return result
+        written = getattr(self._task, "_ds", None) or {}
+        play = getattr(getattr(self._task, "_parent", None), "_play", None)
+        defaults = defaults_of(self._runs, self._task.module_defaults, getattr(play, "_action_groups", None) or {})
+        names = option_variables([*defaults, written.get("args"), written.get(self._task.action)], variables, OPTIONS)
+        for place, key in ((result, "msg"), (result.get("error"), "message")):
+            if isinstance(place, dict) and isinstance(place.get(key), str):
+                place[key] = renamed(place[key], names)
+        return result
 
     @property
     def _runs(self) -> str:

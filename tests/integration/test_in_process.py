@@ -192,6 +192,30 @@ def test_the_tokens_of_two_vendors_stay_apart(tmp_path: Path) -> None:
     assert (found["a"]["api_url"], found["b"]["api_url"], found["b"]["name"]) == ("ua", "ub", "default")
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_failure_names_the_variable_that_an_option_comes_from(tmp_path: Path, way: str) -> None:
+    module = "storefront.runbook.vercel_info"
+    tasks: list[dict[str, Any]] = [
+        {"name": "default", module: {"project": "shop"}},
+        {"name": "own", module: {"project": "shop", "api_url": "{{ notify_github_api_url }}"}},
+        {"name": "own as args", module: {}, "args": {"project": "shop", "api_url": "{{ notify_github_api_url }}"}},
+        {"name": "no variable", module: {"project": "shop", "api_url": "ftp://nowhere"}},
+    ]
+    shared = {"api_token": SECRET, "api_url": "{{ frontend_api_url | default(omit) }}"}
+    book = Book(
+        tmp_path,
+        play(*tasks, ignore_errors=True, module_defaults={"group/storefront.runbook.vercel": "{{ shared }}"}),
+        shared=shared,
+        frontend_api_url="ftp://nowhere",
+        notify_github_api_url="ftp://nowhere",
+    )
+    found = {name: (result["msg"], result["error"]["message"]) for name, result in book.run(way).results.items()}
+    named = ("frontend_api_url", "notify_github_api_url", "notify_github_api_url", "api_url")
+    for task, variable in zip(tasks, named, strict=True):
+        for message in found[task["name"]]:
+            assert f" Correct {variable}: " in message, message
+
+
 # Every way to die
 
 
