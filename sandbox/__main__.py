@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "up":
             command.add_argument(
                 "--shop",
-                type=Path,
+                type=folder,
                 metavar="PATH",
                 help="run the shop in this git repository instead of the example shop",
             )
@@ -55,6 +55,13 @@ def parser() -> argparse.ArgumentParser:
         "--missing", action="store_true", help="only print the lock files of the PyPI packages that this machine lacks"
     )
     return top
+
+
+def folder(text: str) -> Path:
+    """Return the path in an option. An empty one, as of a variable that is not set, would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty: name the top of the shop's git repository")
+    return Path(text).expanduser()
 
 
 def main() -> int:

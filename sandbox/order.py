@@ -109,7 +109,8 @@ def inventory(shop: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any
 def _repository(path: Path) -> Path:
     """Return the top of the git repository at a path. Raises SandboxError."""
     if not path.is_dir():
-        raise SandboxError(f"There is no folder {path}. Give --shop the top of the shop's git repository.")
+        what = f"{path} is a file" if path.exists() else f"There is no folder {path}"
+        raise SandboxError(f"{what}. Give --shop the top of the shop's git repository.")
     top = _git(path, "rev-parse", "--show-toplevel")
     if top.returncode != 0:
         raise SandboxError(

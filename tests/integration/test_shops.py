@@ -290,6 +290,8 @@ def test_a_shop_that_cannot_be_run_is_refused_before_anything_starts(
 def test_what_is_no_repository_with_a_release_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "shop"
     assert "There is no folder" in up("--shop", str(folder)).stderr
+    assert "the path is empty" in up("--shop", "").stderr
+    assert f"{__file__} is a file" in up("--shop", __file__).stderr
     shutil.copytree(SHOPS / "turbo", folder)
     assert "git init" in up("--shop", str(folder)).stderr
     git(folder, "init", "--quiet")

@@ -71,7 +71,7 @@ class Package:
 
     @cached_property
     def scripts(self) -> dict[str, str]:
-        return _texts(self.manifest.get("scripts"))
+        return {name: text for name, text in _texts(self.manifest.get("scripts")).items() if text.strip()}
 
     @cached_property
     def dependencies(self) -> dict[str, str]:
@@ -84,8 +84,12 @@ def read_packages(tree: Tree) -> dict[str, Package]:
     """
     manifests = {join(path.rpartition("/")[0]): tree.json(path) for path in tree.named("package.json")}
     if not manifests:
+        docker = tree.named("Dockerfile")
         raise ConfigError(
-            "There is no package.json: this is not a Node shop. Give the top of the shop's repository.",
+            f"There is no package.json, and the build of {docker[0]} cannot be done here. Give a shop of Node packages,"
+            " with a package.json and a lockfile."
+            if docker
+            else "There is no package.json: this is not a Node shop. Give the top of the shop's repository.",
             code="no_package",
             file="package.json",
         )

@@ -291,6 +291,8 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
     ("files", "settings", "file", "remedy"),
     [
         ({"README.md": ""}, {}, "package.json", "Give the top"),
+        ({"Dockerfile": "FROM node"}, {}, "package.json", "the build of Dockerfile cannot be done here"),
+        ({"package.json": api(scripts={"start": " "}), "package-lock.json": NPM}, {}, "package.json", "Add the script"),
         (without("package-lock.json", API_ONLY), {}, "package.json", "commit the lockfile"),
         (without("pnpm-lock.yaml", WORKSPACE), {}, "apps/web/package.json", "commit the lockfile"),
         ({**API_ONLY, "yarn.lock": YARN}, {}, "package-lock.json", "Remove one"),
