@@ -116,7 +116,9 @@ def test_a_program_cancels_a_deploy_and_the_next_one_settles_it(shop, project):
         if phase.name == "backend.release":
             run.cancel()
     result = run.result()
-    assert (result.ok, result.status, result.reports) == (False, "canceled", {})
+    assert (result.ok, result.status) == (False, "canceled")
+    assert result.reports["shop"]["outcome"] == "cancelled"
+    assert f"during {result.reports['shop']['step']}" in result.reports["shop"]["message"]
     assert not run.folder.exists(), "nothing was asked to be kept"
     assert in_memory() == before
     shop.age_the_lease()

@@ -27,6 +27,7 @@ import ansible_runner
 from ansible_runner.exceptions import AnsibleRunnerException
 
 STARTED, ENDED, FAILED = "started", "ended", "failed"
+KILLED = ("canceled", "timeout")  # ansible-runner's: nothing that the playbook has for its end happens
 PASSED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
 SCREEN = {"ANSIBLE_STDOUT_CALLBACK": "storefront.runbook.operator"}
 MEMORY = Path("/dev/shm")  # noqa: S108  where there is one, a file with secrets never reaches a disk
@@ -45,8 +46,9 @@ class Phase:
 @dataclass(frozen=True)
 class Result:
     """How a run ended. ``status`` is ansible-runner's: successful, failed, canceled or timeout. ``reports`` is the JSON
-    document of each storefront, with ``outcome`` and ``message``; a run that was cancelled has none. ``output`` is what
-    the run has printed, which says why where there is no report.
+    document of each storefront, with ``outcome`` and ``message``. That of a storefront in which the run was killed has
+    the outcome ``cancelled`` and the step. ``output`` is what the run has printed, which says why where there is no
+    report.
     """
 
     status: str
@@ -82,6 +84,16 @@ class Phases:
         if isinstance(step, Mapping) and step.get("name"):
             self._current[storefront] = str(step["name"])
             yield Phase(storefront, str(step["name"]), STARTED, at)
+
+    def killed(self) -> None:
+        """Report each storefront that had begun and has no end."""
+        for storefront, step in self._current.items():
+            message = (
+                f"The run was killed during {step}. What it left is settled by the next deploy, when the lease has"
+                " expired."
+            )
+            cancelled = {"storefront": storefront, "outcome": "cancelled", "step": step, "message": message}
+            self.reports.setdefault(storefront, cancelled)
 
 
 class Run:
@@ -123,6 +135,8 @@ class Run:
             self._runner.run()
             with suppress(AnsibleRunnerException), self._runner.stdout as printed:  # it may have died before it printed
                 self._output = printed.read()
+            if self._runner.status in KILLED:
+                self._reader.killed()
         finally:
             self._clean()
             self._queue.put(None)

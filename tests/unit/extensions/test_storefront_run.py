@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from extensions.runner.storefront_run import start
+from extensions.runner.storefront_run import Phases, start
 
 PLAY = """
 - hosts: storefronts
@@ -70,3 +70,15 @@ def test_what_is_not_there_is_refused_before_anything_starts(
     with pytest.raises(FileNotFoundError, match=r"There is no .*(nowhere|prodction|depoly\.yml)\. Name the folder"):
         start(playbook, project=Path(project), inventory=inventory, folder=Path("artefacts"))
     assert not (here / "artefacts").exists()
+
+
+def test_a_storefront_in_which_the_run_was_killed_has_a_result() -> None:
+    reader = Phases(reports={"done": {"outcome": "released"}})
+    for host in ("shop", "done"):
+        facts = {"ansible_facts": {"release_step": {"name": "backend.release"}}}
+        event = {"event": "runner_on_ok", "created": "now", "event_data": {"host": host, "res": facts}}
+        assert [phase.state for phase in reader.read(event)] == ["started"]
+    reader.killed()
+    assert reader.reports["done"] == {"outcome": "released"}
+    assert reader.reports["shop"]["outcome"] == "cancelled"
+    assert "during backend.release" in reader.reports["shop"]["message"]
