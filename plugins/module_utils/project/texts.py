@@ -49,7 +49,7 @@ This project deploys {name} with the Ansible collection storefront.runbook.
 
 ```console
 $ python3 -m venv .venv && . .venv/bin/activate
-$ pip install ansible-core
+$ pip install "ansible-core>=2.18,<2.22"
 $ ansible-galaxy collection install -r requirements.yml -p collections
 $ pip install -r collections/ansible_collections/storefront/runbook/requirements.txt
 ```
@@ -111,7 +111,7 @@ jobs:
       - name: Install the collection
         working-directory: ops
         run: |
-          pip install ansible-core
+          pip install "ansible-core>=2.18,<2.22"
           ansible-galaxy collection install -r requirements.yml -p collections
           pip install -r collections/ansible_collections/storefront/runbook/requirements.txt
       - name: Deploy

@@ -8,6 +8,7 @@ placeholder, and nothing is overwritten.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.project import vendors as asking
 from ansible_collections.storefront.runbook.plugins.module_utils.project.facts import is_public, read_facts
 from ansible_collections.storefront.runbook.plugins.module_utils.project.files import VERSION, files
+from ansible_collections.storefront.runbook.plugins.module_utils.project.texts import README, WORKFLOW
 from ansible_collections.storefront.runbook.plugins.module_utils.project.variables import Wanted, variables
 from ansible_collections.storefront.runbook.plugins.module_utils.project.vendors import Answers, Unit, folder_sent
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.tree import Tree
@@ -256,6 +258,16 @@ def test_files_that_leave_something_open_are_refused_with_the_remedy(shop: dict[
 
 def test_the_version_is_that_of_the_collection() -> None:
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"] == VERSION
+
+
+def test_every_way_in_installs_an_ansible_core_that_is_supported() -> None:
+    [supported] = re.findall(r"^(ansible-core\S+)", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
+    pages = [README, WORKFLOW]
+    pages += [
+        (ROOT / page).read_text() for page in (".github/workflows/storefront-deploy.yml", "docs/guides/first-deploy.md")
+    ]
+    for page in pages:
+        assert f'pip install "{supported}"' in page
 
 
 # The module
