@@ -132,11 +132,12 @@ def test_every_mistake_of_an_inventory_is_named_at_once(refused):
         assert words in message, message
 
 
-def test_what_a_module_misses_is_named_as_the_inventory_names_it(refused, tmp_path):
-    message = refused("deploy.yml", database_postgres_bin=str(tmp_path), frontend_api_url="http://127.0.0.1:1")
+def test_what_a_module_misses_is_named_as_the_inventory_names_it(one_shop, refused, tmp_path):
+    store = one_shop.sandbox.state["s3"]["endpoint_url"]
+    message = refused("deploy.yml", database_postgres_bin=str(tmp_path), frontend_api_url=store)
     assert f"there is no pg_dump here in {tmp_path}" in message
     assert "name their folder in database_postgres_bin." in message
-    assert "frontend_api_url" in message
+    assert "not an answer of Vercel's API: check frontend_api_url" in message
 
 
 def test_a_frontend_without_its_url_is_refused_and_not_promoted(refused):

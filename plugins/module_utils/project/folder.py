@@ -32,8 +32,11 @@ class Comparison:
 def compare(dest: Path, files: Mapping[str, str]) -> Comparison | None:
     """Compare the files with those of a project that is in ``dest``; None where it is still to be written.
 
-    Raises ConfigError for a folder that holds something else.
+    Raises ConfigError for a folder that holds something else, or that cannot be created.
     """
+    above = next((folder for folder in dest.parents if folder.exists() or folder.is_symlink()), dest.parent)
+    if not above.is_dir():
+        raise ConfigError(f"{above} is a file. Give dest the path of a new folder elsewhere.", code="not_a_folder")
     if not dest.exists() and not dest.is_symlink():
         return None
     if not dest.is_dir():
@@ -78,7 +81,8 @@ def create(dest: Path, files: Mapping[str, str]) -> None:
         draft = Path(tempfile.mkdtemp(prefix=f".{dest.name}-", dir=dest.parent))
     except OSError as error:
         raise ConfigError(
-            f"{dest.parent} cannot be written: {error.strerror}. Give another dest.", code="no_dest"
+            f"{dest.parent} cannot be written: {error.strerror}. Give another dest. Nothing was written.",
+            code="no_dest",
         ) from None
     try:
         for path, text in files.items():

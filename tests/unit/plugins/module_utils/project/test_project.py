@@ -338,6 +338,14 @@ def test_an_empty_folder_and_an_empty_repository_are_filled(tmp_path: Path) -> N
     assert write(tmp_path, dest=str(tmp_path / "other"))["changed"]
 
 
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for dest in ("file/ops", "file/deep/ops"):
+        message = write(tmp_path, dest=str(tmp_path / dest))["msg"]
+        assert f"{tmp_path / 'file'} is a file" in message
+        assert message.endswith(" Nothing was written.")
+
+
 def test_a_folder_with_anything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ops").mkdir()
     (tmp_path / "ops/ansible.cfg").write_text("[defaults]\n")
