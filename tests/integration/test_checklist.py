@@ -121,3 +121,13 @@ def test_wrong_settings_are_refused_beside_all_others(shop: Shop) -> None:
     assert done.returncode != 0
     assert "Nothing was changed. 2 in the way" in said
     assert "there is no check 'C99'" in said
+
+
+def test_settings_of_another_shape_are_refused_and_leave_no_check_out(shop: Shop) -> None:
+    checks, approvers = [{"id": "C19", "severity": "fatal"}], [{"name": "bob", "colour": "red"}]
+    done = shop.gate(preflight_checks=checks, approvers=approvers, approvals_needed=1)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert "Nothing was changed. 2 in the way" in said
+    assert "value of severity must be one of: stop, warn" in said
+    assert "Supported parameters include: awx, github, keys, name" in said

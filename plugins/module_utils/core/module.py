@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from . import progress
-from .errors import RunbookError
+from .errors import ConfigError, RunbookError
 from .internal import internal
 from .plan import Plan
 from .redact import SHORTEST, all_forms, redact
@@ -66,6 +66,13 @@ class Runtime:
         return None if self.check_mode else self.before_write
 
 
+class Module(AnsibleModule):
+    """Ansible refuses a wrong option with a text alone. Here each failure has its error, by which a role sees it."""
+
+    def fail_json(self, msg: str, **results: Any) -> NoReturn:
+        super().fail_json(msg, **{"error": ConfigError(msg, code="bad_options").details, **results})
+
+
 def run(
     argument_spec: Mapping[str, Any],
     build_client: Callable[[dict[str, Any], Runtime], Any],
@@ -83,7 +90,7 @@ def run(
     inside of an option, such as a URL's password. ``guard`` gives the lease to renew before writing. ``constraints`` go
     to AnsibleModule (required_if, mutually_exclusive, …).
     """
-    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **constraints)
+    module = Module(argument_spec=dict(argument_spec), supports_check_mode=True, **constraints)
     for library, problem in (libraries or {}).items():
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)

@@ -25,14 +25,12 @@ def saved(answers: Mapping[str, Any], statement: Mapping[str, Any], point: str) 
     return [*kept, {"name": STATEMENT, "asked": asked, "answered": statement["key"], "outcome": "saved", "at": at}]
 
 
-def refusal(problems: Sequence[str], answers: Mapping[str, Any]) -> str:
+def refusal(problems: Sequence[str], answers: Mapping[str, Any], approvals: Mapping[str, Any] | None = None) -> str:
     """Return the message that refuses a run: what is in the way of it, and each check that says no; empty where
-    nothing is. ``answers`` is the result of preflight_checks.
+    nothing is. ``answers`` is the result of preflight_checks, ``approvals`` that of release_approvals where any count.
     """
     asked = list(answers.get("problems") or [])
-    if not problems and answers.get("error") and not asked:  # its settings are wrong, so nothing was asked
-        return options.refusal([str(answers.get("msg"))], "in the way")
-    others = [*problems, *([str(answers.get("msg"))] if answers.get("error") and not asked else [])]
+    others = [*problems, *_no_answer(approvals or {}, "missing"), *([] if asked else _no_answer(answers, "verdict"))]
     if not asked:
         return options.refusal(others, "in the way") if others else ""
     counts = str(answers.get("message") or "").partition("\n")[0]
@@ -40,3 +38,10 @@ def refusal(problems: Sequence[str], answers: Mapping[str, Any]) -> str:
         return "\n- ".join([f"Nothing was changed. {counts}", *asked])
     head, *rows = options.refusal(others, "in the way").split("\n")
     return "\n- ".join(["\n".join([f"{head.removesuffix(':')}, and {counts}", *rows]), *asked])
+
+
+def _no_answer(result: Mapping[str, Any], needed: str) -> list[str]:
+    """Return why a module gave no answer, which is never a yes; nothing where it was not run or has answered."""
+    if not result or ("error" not in result and needed in result):
+        return []
+    return [str(result.get("msg") or "the checklist gave no answer. Run it again with -vvv, which shows why")]

@@ -161,6 +161,13 @@ def test_a_missing_library_is_named_before_anything_is_read(shop: Shop) -> None:
     assert shop.calls == []
 
 
+def test_an_option_that_ansible_refuses_is_an_error_like_any_other(shop: Shop) -> None:
+    refused = shop.run(params={"colours": "red"})
+    assert refused["failed"]
+    assert "Unsupported parameters" in refused["msg"]
+    assert refused["error"] == {"kind": "config", "code": "bad_options", "message": refused["msg"]}
+
+
 def test_secrets_are_masked_in_results_failures_and_warnings(shop: Shop) -> None:
     params = {"token": "s3cret-token", "url": "postgresql://shop:hunter2%21@db.example/shop"}
 

@@ -205,10 +205,10 @@ WRONG = {"error": {"kind": "config"}, "msg": "Nothing was asked."}
 @pytest.mark.parametrize(
     ("problems", "answers", "said"),
     [
-        ([], {"problems": []}, ""),
+        ([], {"problems": [], "verdict": "go"}, ""),
         ([], {}, ""),
         ([], ANSWERS, "Nothing was changed. 1 check says no, 14 say go.\n- C1 CI: no"),
-        (["a"], {"problems": []}, "Nothing was changed. 1 in the way:\n- a"),
+        (["a"], {"problems": [], "verdict": "go"}, "Nothing was changed. 1 in the way:\n- a"),
         (["a"], ANSWERS, "Nothing was changed. 1 in the way, and 1 check says no, 14 say go.\n- a\n- C1 CI: no"),
         ([], WRONG, "Nothing was changed. 1 in the way:\n- Nothing was asked."),
         (["a"], WRONG, "Nothing was changed. 2 in the way:\n- a\n- Nothing was asked."),
@@ -216,6 +216,17 @@ WRONG = {"error": {"kind": "config"}, "msg": "Nothing was asked."}
 )
 def test_a_run_is_refused_with_everything_in_its_way(problems: list[str], answers: dict[str, Any], said: str) -> None:
     assert refusal(problems, answers) == said
+
+
+def test_a_checklist_or_approvals_without_an_answer_are_never_a_yes() -> None:
+    """Ansible itself refuses an option without any of the module's results, and a crash has none either."""
+    shape = {"failed": False, "msg": "value of severity must be one of: stop, warn"}
+    went, approved = {"verdict": "go"}, {"missing": 0}
+    assert shape["msg"] in refusal([], shape)
+    assert shape["msg"] in refusal([], went, shape)
+    assert "gave no answer" in refusal([], {"failed": False}, approved)
+    assert "0 of 1 approvals" in refusal([], went, {"error": {}, "missing": 1, "msg": "0 of 1 approvals"})
+    assert (refusal([], went, approved), refusal([], went), refusal([], {})) == ("", "", "")
 
 
 def test_the_ledger_keeps_the_answers_and_where_their_statement_is() -> None:
