@@ -12,7 +12,7 @@ from ansible_collections.storefront.runbook.plugins.modules import railway_servi
 
 from tests.integration.faults.bench import Bench, done
 from tests.integration.faults.hurry import TURN
-from tests.integration.faults.table import Case
+from tests.integration.faults.table import ROTATED, Case
 
 OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/new"
 
@@ -147,5 +147,11 @@ CASES = [
             variables,
         ),
         partial(env, variables={"COLOUR": "blue", "NEW": "1"}, absent=["GONE"], deploy=True),
+    ),
+    ENV(
+        *("rotated and deployed", "railway", ("variableCollectionUpsert", "deploymentRedeploy"), variables),
+        partial(env, rotate=ROTATED, deploy=True),
+        keeps="green",
+        rows=("variableCollectionUpsert",),
     ),
 ]

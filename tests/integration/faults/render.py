@@ -12,7 +12,7 @@ from ansible_collections.storefront.runbook.plugins.modules import render_env, r
 
 from tests.integration.faults.bench import Bench, done
 from tests.integration.faults.hurry import TURN
-from tests.integration.faults.table import Case
+from tests.integration.faults.table import ROTATED, Case
 
 
 def service(bench: Bench, *, wait_timeout: float = 30, **params: Any) -> dict[str, Any]:
@@ -68,6 +68,11 @@ def set_and_redeployed(bench: Bench, **how: Any) -> dict[str, Any]:
     return service(bench, state="redeployed", **how)
 
 
+def rotated_and_redeployed(bench: Bench, **how: Any) -> dict[str, Any]:
+    done(env(bench, rotate=ROTATED))
+    return service(bench, state="redeployed", **how)
+
+
 SERVICE, ENV = partial(Case, "render_service"), partial(Case, "render_env")
 CASES = [
     SERVICE("deployed", "render", ("create",), one_live, partial(service, state="deployed", release="v1.1.0")),
@@ -100,5 +105,12 @@ CASES = [
         *("set, removed and deployed", "render", ("upsert_env", "delete_env", "create"), variables),
         partial(env, variables={"COLOUR": "blue"}, absent=["GONE"], deploy=True),
         advised=("state=redeployed", set_and_redeployed),
+    ),
+    ENV(
+        *("rotated and deployed", "render", ("upsert_env", "create"), variables),
+        partial(env, rotate=ROTATED, deploy=True),
+        keeps="green",
+        rows=("upsert_env",),
+        advised=("state=redeployed", rotated_and_redeployed),
     ),
 ]

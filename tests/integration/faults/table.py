@@ -19,6 +19,13 @@ from tests.integration.faults.hurry import BRIEFLY
 # What may be reported of a fault; anything else would blame the operator or nobody.
 KINDS = {"api", "unreachable", "wait_timeout"}
 PATIENT = {"wait_timeout": PATIENCE, "timeout": PATIENCE}
+# A secret gets a new value, and keeps its old one beside it: losing that would leave nothing to put back.
+ROTATED = {
+    "state": "rotated",
+    "variable": "COLOUR",
+    "previous": "COLOUR_BEFORE",
+    "value": "a-new-value-of-32-letters-or-so-1",
+}
 SHORT = BRIEFLY  # seconds of patience where the awaited state is not reported
 
 
@@ -63,7 +70,8 @@ class Case:
 
     ``rows`` are those of them that this case is about, all by default. ``repeats`` is a module that does it again each
     time it is run, ``twice`` one whose rerun after a lost answer cannot know that it was done. ``advised`` is what is
-    run in place of the same where the error names its word. ``prepare`` is done before each run. ``kinds`` are the
+    run in place of the same where the error names its word. ``keeps`` is a value that one of the variables has at every
+    moment. ``prepare`` is done before each run. ``kinds`` are the
     kinds of errors that this one may report besides KINDS.
     """
 
@@ -79,6 +87,7 @@ class Case:
     prepare: Callable[[Any], None] = lambda bench: None
     rows: tuple[str, ...] = ()
     advised: tuple[str, Callable[..., dict[str, Any]]] | None = None
+    keeps: str = ""
     kinds: tuple[str, ...] = ()
 
     @property
@@ -219,6 +228,7 @@ def hold(case: Case, rehearsal: Rehearsal, ran: dict[str, Any], now: Shape, wher
     for name, value in before["variables"].items():
         wanted = {value, goal["variables"].get(name)}
         assert now["variables"].get(name) in wanted, f"{where}: the variable {name} is lost or changed"
+    assert not case.keeps or case.keeps in now["variables"].values(), f"{where}: {case.keeps} is lost"
     if ran["failed"]:
         assert ran["error"]["kind"] in {*KINDS, *case.kinds}, f"{where}: {ran['error']}"
         assert ran["msg"], where

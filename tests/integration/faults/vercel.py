@@ -14,7 +14,7 @@ from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 
 from tests.integration.faults.bench import Bench, done
 from tests.integration.faults.hurry import TURN
-from tests.integration.faults.table import Case
+from tests.integration.faults.table import ROTATED, Case
 
 OUTPUT = {"config.json": '{"version": 3}', "static/index.html": "<p>Welcome</p>"}
 
@@ -152,5 +152,11 @@ CASES = [
     Case(
         *("vercel_env", "set for one of two environments", "vercel", ("update_env", "upsert_env"), variables),
         partial(env, variables={"WIDE": "for production"}),
+    ),
+    Case(
+        *("vercel_env", "rotated", "vercel", ("upsert_env", "update_env"), variables),
+        partial(env, rotate=ROTATED),
+        keeps="green",
+        rows=("update_env",),
     ),
 ]
