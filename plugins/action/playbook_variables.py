@@ -68,6 +68,7 @@ class ActionModule(ActionBase):
             "problems": [
                 *options.wrong(entries, given),
                 *variable_changes.on_command_line(written()),
+                *lost_limit(),
                 *self._repeated(names, variables),
             ],
             "units": options.units(entries, values),
@@ -133,6 +134,12 @@ class ActionModule(ActionBase):
 def written() -> list[str]:
     """Return the extra variables that the command line itself holds, and no file."""
     return [text for text in extra_variables() if not text.startswith("@")]
+
+
+def lost_limit() -> Iterator[str]:
+    """Ansible takes an empty limit as none, and a pipeline that lost its value would change every storefront."""
+    if context.CLIARGS.get("subset") == "":
+        yield "--limit is empty: name the storefront, or leave --limit out, which means all of them"
 
 
 def extra_variables() -> list[str]:
