@@ -8,6 +8,7 @@ one that is stopped at the staged build.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from typing import Any
 
@@ -40,13 +41,20 @@ def test_a_deploy_with_a_checklist_waits_for_its_approval_and_goes_out(shop, bob
     options = {"approvers": bob["approvers"], "approvals_needed": 1, "awx_user_name": "alice"}
     checks = [{"id": "C12", "required": True, "options": {"tests": ["unit", "e2e"]}}, {"id": "C18", "severity": "warn"}]
     waits = {"approval_wait": 300, "approval_wait_interval": 0.5, "preflight_systems": {"secrets": {"folders": ["."]}}}
-    running = shop.begin("deploy.yml", release=NEW, preflight_checks=checks, **waits, **options, **notifying)
+    given = {"release": NEW, "preflight_checks": checks, **waits, **options, **notifying}
+    killed = shop.begin("deploy.yml", **given)
     until(lambda: shop.objects("approvals/"), "the deploy never asked for an approval")
+    killed.send(signal.SIGKILL)
+    killed.end()
+    asked = shop.objects("approvals/")
+    running = shop.begin("deploy.yml", **given)
+    until(lambda: "1 due later" in running.printed(), "the rerun never came through the gate")
+    assert shop.objects("approvals/") == asked, "it waits for the approval that the killed run has asked for"
     assert shop.lease()["state"] == "released", "nothing is held while it waits"
     assert shop.writes() == []
 
-    given = {key: value for key, value in options.items() if key != "awx_user_name"}
-    approved = shop.play("approve.yml", release=NEW, approval_key=bob["key"], **given)
+    known = {key: value for key, value in options.items() if key != "awx_user_name"}
+    approved = shop.play("approve.yml", release=NEW, approval_key=bob["key"], **known)
     assert approved.rc == 0, approved.stdout
     deployed = running.end()
     assert deployed.rc == 0, deployed.stdout

@@ -142,20 +142,35 @@ def test_staging_gets_production_masked_and_a_second_run_changes_nothing(shop, p
     assert not any(email.endswith("@example.com") for email in emails(production))
 
 
-def test_production_is_refused_and_so_is_a_column_that_no_rule_names(shop, production):
+UNREADABLE = [{"table": "User", "columns": {**USER, "email": {"fake": "emial"}, "name": "hide"}}]
+UNFIT = [
+    *({"table": table, "keep": "all"} for table in ("_prisma_migrations", "Category", "Prodct", "OrderItem")),
+    {"table": "Order", "columns": {"id": "keep", "userId": "null", "status": "keep", "totalCents": {"fake": "name"}}},
+    {"table": "User", "columns": {**USER, "emial": "keep"}},
+]
+
+
+def test_production_is_refused_and_so_are_rules_that_do_not_fit(shop, production):
     before = emails(production)
-    for changed, problem in (
+    for changed, *problems in (
         ({"refresh_target": "production"}, "refresh_target"),
+        ({"notify_environment": "production"}, "the environment is called production"),
         (
             {"refresh_database_url": shop.at["database_url"].replace("127.0.0.1", "localhost")},
             "leads to the production",
         ),
         ({"refresh_store": shop.at["store"]}, "this is production's inventory"),
-        ({"refresh_rules": [rule for rule in RULES if rule["table"] != "User"]}, "public.User has no rule"),
+        ({"refresh_rules": UNREADABLE}, "there is no fake emial (did you mean email?)", "'hide' is not a rule"),
+        (
+            {"refresh_rules": UNFIT},
+            *("there is no table Prodct (did you mean", "public.User has no column emial (did you mean email?)"),
+            *("public.Product has no rule", "rule names public.Order.createdAt: give each column one"),
+            *("public.Order.userId: ", "public.Order.totalCents: "),
+        ),
     ):
         refused = shop.play("refresh.yml", **production.options(**changed))
         assert (refused.rc, "Nothing was changed" in refused.text) == (2, True), refused.stdout
-        assert problem in refused.text
+        assert [problem for problem in problems if problem not in refused.text] == [], refused.stdout
     production.sql('ALTER TABLE "User" ADD COLUMN phone text')
     production.back_up()
     refused = shop.play("refresh.yml", **production.options())
