@@ -109,7 +109,7 @@ def test_scale(shop: Shop) -> None:
 
 
 def test_restart(shop: Shop) -> None:
-    lost = shop.play("restart.yml", "--limit ''", unit="")
+    lost = shop.play("restart.yml", "--limit=", unit="")
     refuses(lost, shop, "unit is empty: give it a value, or leave it out", "--limit is empty: name the storefront")
     refuses(
         shop.play("restart.yml", unit="workr"), shop, "no unit workr: did you mean worker?; choose from api, worker"
