@@ -78,9 +78,10 @@ def rules_of(params: Mapping[str, Any]) -> Rules:
         )
     able = _able(approvers, starter if by_others else "")
     if len(able) < needed:
+        who = f"only {', '.join(able)}" if able else "nobody"
         raise ConfigError(
-            f"{number(needed, 'approval is', 'approvals are')} needed, and only {', '.join(able) or 'nobody'} can"
-            f" approve what {starter or 'somebody'} starts. Add approvers, or lower how many are needed.",
+            f"{number(needed, 'approval is', 'approvals are')} needed, and {who} can approve what"
+            f" {starter or 'somebody'} starts. Add approvers, or lower how many are needed.",
             code="too_few_approvers",
         )
     return Rules(approvers, needed, by_others, starter, emergency)

@@ -357,6 +357,10 @@ def test_the_wait_ends(desk: Desk) -> None:
         ({"approvers": [{"name": "bob", "keys": ["-----BEGIN OPENSSH PRIVATE KEY-----\nx"]}]}, "is a private key"),
         ({"approvers": [{"name": "bob", "awx": "b"}], "awx_keys": []}, "no key of AWX is known"),
         ({"needed": 3, "started_by": "bob"}, "only carol, alice can approve what bob starts"),
+        (
+            {"approvers": [{"name": "bob", "github": "b"}], "started_by": "bob"},
+            "1 approvals are needed, and nobody can approve what bob starts",
+        ),
         ({"needed": -1}, "0 or more"),
         ({"wait_timeout": -1}, "0 or more"),
         ({"started_by": ""}, "it is not known who starts this"),
