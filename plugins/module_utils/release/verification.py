@@ -163,11 +163,18 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def verdict(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the message of a failed verification; empty where everything passed."""
+def verdict(results: Mapping[str, Mapping[str, Any]], alone: bool = False) -> str:
+    """Return the message of a failed verification; empty where everything passed. ``alone`` is a run that only
+    verifies: one in which nothing is configured fails, since nobody would notice that it verifies nothing.
+    """
     failed = {step: ended for step, ended in results.items() if ended["state"] == "failed"}
     if not failed:
-        return ""
+        nothing = alone and results and all(ended["state"] == "not configured" for ended in results.values())
+        return (
+            "\n".join(["Nothing was verified. Configure it, or choose another step.", *lines(results)])
+            if nothing
+            else ""
+        )
     details = [f"{TITLES.get(step, step)}: {ended['summary']}" for step, ended in failed.items()]
     return "\n".join([f"The verification failed: {', '.join(TITLES.get(step, step) for step in failed)}.", *details])
 

@@ -82,7 +82,9 @@ FAILED = {"passed": False, "summary": "1 failed.\nbuy: step 'pay' expected paid,
 def test_a_step_that_is_not_configured_is_neither_passed_nor_failed() -> None:
     assert result({"skipped": True}, "passed", "verify_journeys")["summary"] == "verify_journeys is not set"
     ended = {"uat": result({"skipped": True}, "passed", "verify_journeys")}
-    assert verdict(ended) == ""
+    assert verdict(ended) == verdict({**ended, "backend": result(PASSED, "passed")}, alone=True) == ""
+    assert verdict(ended, alone=True).startswith("Nothing was verified.")
+    assert "verify_journeys is not set" in verdict(ended, alone=True)
     assert lines(ended) == ["journeys of customers: not configured. verify_journeys is not set"]
 
 
