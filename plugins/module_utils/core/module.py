@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -69,7 +69,7 @@ class Runtime:
 class Module(AnsibleModule):
     """Ansible refuses a wrong option with a text alone. Here each failure has its error, by which a role sees it."""
 
-    def fail_json(self, msg: str, **results: Any) -> NoReturn:
+    def fail_json(self, msg: str, **results: Any) -> None:
         super().fail_json(msg, **{"error": ConfigError(msg, code="bad_options").details, **results})
 
 

@@ -359,7 +359,7 @@ def test_the_wait_ends(desk: Desk) -> None:
         ({"needed": 3, "started_by": "bob"}, "only carol, alice can approve what bob starts"),
         (
             {"approvers": [{"name": "bob", "github": "b"}], "started_by": "bob"},
-            "1 approvals are needed, and nobody can approve what bob starts",
+            "1 approval is needed, and nobody can approve what bob starts",
         ),
         ({"needed": -1}, "0 or more"),
         ({"wait_timeout": -1}, "0 or more"),
