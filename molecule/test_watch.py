@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests
@@ -14,6 +17,7 @@ import requests
 from molecule.conftest import _release_of_page
 from molecule.test_broken_phases import fault
 from molecule.test_killed import until
+from sandbox.customer import Customer
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 STATE = "watch/state.json"
@@ -24,18 +28,41 @@ def state(shop) -> dict:
     return json.loads(found[STATE]) if found else {}
 
 
-def test_a_release_with_more_errors_is_put_back_while_customers_watch(shop):
-    errors = fault("Begin verify.watch", "edge", "request", "status", status=500, host="backend", release=NEW)
-    watch = {"bake": "2 s", "before": "2 s", "interval": "0.1 s", "errors": "5 %"}
-    with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, at=[errors])
+@contextmanager
+def reviewing(shop) -> Iterator[None]:
+    """A customer who reviews a product again and again, which the old release does not know."""
+    customer, stop = Customer(shop.at), threading.Event()
+    customer.register()
+
+    def review() -> None:
+        while not stop.wait(0.02):
+            with suppress(requests.RequestException):
+                customer.session.post(f"{customer.api}/products/1/reviews", json={"stars": 5}, timeout=10)
+
+    thread = threading.Thread(target=review)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_answers_with_5xx_that_only_the_platform_counts_put_a_release_back_while_customers_watch(shop):
+    # the reviews of the new release are no check: only the customers meet what is wrong with them
+    lost = {"task": "Begin frontend.stage", "sql": 'ALTER TABLE "Review" RENAME TO "Lost"'}
+    lost["database"] = shop.at["database_url"].partition("?")[0]
+    watch = {"bake": "3 s", "before": "2 s", "interval": "0.1 s", "errors": "2 %", "latency": "5 s", "platform": True}
+    with shop.customers().watching() as customers, reviewing(shop):
+        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, at=[lost])
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
     assert "The watch of v1.1.0 is bad" in played.text
     watched = next(result for name, result in played.tasks if "comparisons" in result)
     bad = {row["what"]: (row["against"], row["text"]) for row in watched["comparisons"] if row["verdict"] == "bad"}
-    assert [what for what, (against, _unused) in bad.items() if against == "with the time before"] == ["backend"]
-    assert bad["backend"][1][:250] in played.text  # at 80 columns it continues on the next line
+    assert [what for what, (against, _unused) in bad.items() if against == "with the time before"] == ["Railway api"]
+    assert "answers with 500" in bad["Railway api"][1]
+    assert bad["Railway api"][1][:250] in played.text  # at 80 columns it continues on the next line
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
 
@@ -58,6 +85,11 @@ def test_a_killed_watch_continues_and_the_live_release_can_be_watched_again(shop
     again = shop.play("watch.yml", verify_watch=watch)
     assert again.rc == 0, again.stdout
     assert f"The watch of {NEW} is good" in again.text
+    # the deploy did not ask the platform, so there are no counts of the old release
+    counted = shop.play("watch.yml", verify_watch={**watch, "bake": "1 s", "traffic": 2, "platform": True})
+    assert counted.rc == 2
+    assert f"The watch of {NEW} is inconclusive" in counted.text
+    assert "Railway api: too few answers to compare, 0 of the old release, and 2 are needed" in counted.text
     nothing = shop.play("watch.yml", decide="continue", decide_reason="seen", verify_watch=watch)
     assert nothing.rc == 2
     assert "No watch waits for a decision" in nothing.text
@@ -114,16 +146,17 @@ def test_a_bad_stage_ends_a_rolling_release_at_no_visitor_and_a_killed_one_conti
 
 
 def test_a_wrong_watch_is_refused_before_anything_changes(shop):
-    for watch, text in (
-        ({"bake": 600}, "verify_watch.bake is 600, which has no unit"),
-        ({"bake": "10 min", "inconclusve": "hold"}, "did you mean inconclusive"),
-        ({"bake": "10 min", "inconclusive": "wait"}, "must be one of hold, extend, continue"),
-        ({"bake": "10 min", "journey": "browsing"}, "verify_journeys has no such name"),
-        ({"bake": "10 min", "before": "1 min"}, "verify_watch.bake is 10 min, which is longer than stage 2"),
+    unknown = {"bake": "10 min", "inconclusve": "hold", "inconclusive": "wait"}
+    stages = [{"share": "10 %"}, {"share": "50 %", "lasts": "5 min"}]
+    for watch, given, texts in (
+        ({"bake": 600}, [], ["verify_watch.bake is 600, which has no unit"]),
+        (unknown, [], ["did you mean inconclusive", "must be one of hold, extend, continue"]),
+        ({"bake": "10 min", "journey": "browsing"}, [], ["verify_journeys has no such name"]),
+        ({"bake": "10 min", "before": "1 min"}, stages, ["bake is 10 min, which is longer than stage 2"]),
     ):
-        stages = [{"share": "10 %"}, {"share": "50 %", "lasts": "5 min"}] if "stage" in text else []
-        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, frontend_stages=stages)
+        played = shop.play("deploy.yml", release=NEW, verify_watch=watch, frontend_stages=given)
         assert played.rc == 2
         assert "Nothing was changed" in played.text
-        assert text in played.text, played.text
+        for text in texts:
+            assert text in played.text, played.text
     assert shop.writes() == []

@@ -35,16 +35,25 @@ def refuse_missing(given: Mapping[str, Any]) -> None:
             " API has no counts of answers.",
             code="bad_watch",
         )
+    if not web_units(given):
+        raise ConfigError(
+            "verify_watch.platform is true, and no unit of backend_units answers requests (its kind is web, or none)."
+            " Leave platform out.",
+            code="bad_watch",
+        )
+
+
+def web_units(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [unit for unit in given["units"] if unit.get("kind") in WEB]
 
 
 def counted(given: Mapping[str, Any], seconds: float, heartbeat: Callable[[], None]) -> dict[str, Group]:
     """Return the answers of each web unit within the last seconds, in whole minutes, by a name for each."""
     minutes = max(1, math.ceil(seconds / 60))
     found = {}
-    for unit in given["units"]:
-        if unit.get("kind") in WEB:
-            heartbeat()
-            found[f"{given['platform'].capitalize()} {unit['name']}"] = _group(_answers(given, unit, minutes))
+    for unit in web_units(given):
+        heartbeat()
+        found[f"{given['platform'].capitalize()} {unit['name']}"] = _group(_answers(given, unit, minutes))
     return found
 
 

@@ -26,6 +26,7 @@ CONTINUED = "continued"  # inconclusive, and the release stays by policy or by d
 POINTS = 60  # of a plot
 GONE = (401, 403, 404, 410)  # what a platform answers for an old deployment that it does not serve any more
 SESSIONS = "sentry sessions"
+COUNTS = "counts of the platform"  # where it gave none
 
 
 @dataclass
@@ -176,8 +177,9 @@ class Watch:
         new = dict(state.new)
         if final and self.sessions:
             new[SESSIONS], old[SESSIONS], against[SESSIONS] = *self._sessions(), BEFORE
-        if final:
-            for name, group in self._platform(self.settings.bake).items():
+        if final and self.platform:
+            counts = self._platform(self.settings.bake) or {COUNTS: Group()}  # no data is inconclusive
+            for name, group in counts.items():
                 new[name], old[name], against[name] = group, state.before.get(name, Group()), BEFORE
         return judge(old, new, against, self.settings, final=final, watches=max(1, len(self.stage.get("shares") or [])))
 

@@ -49,4 +49,6 @@ def test_an_answer_of_another_shape_is_an_error_and_no_count() -> None:
 def test_a_platform_that_cannot_be_asked_is_refused() -> None:
     with pytest.raises(ConfigError, match="api_token, units is missing"):
         refuse_missing({"platform": "railway"})
+    with pytest.raises(ConfigError, match="no unit of backend_units answers requests"):
+        refuse_missing({**RENDER, "units": UNITS[1:]})
     refuse_missing(RENDER)

@@ -106,12 +106,15 @@ def test_the_answers_that_the_platform_counted_are_compared_with_the_time_before
     assert row["verdict"] == verdict
 
 
-def test_a_platform_that_does_not_answer_is_named_and_fails_nothing(world: World) -> None:
+def test_a_platform_that_does_not_answer_is_named_and_inconclusive(world: World) -> None:
     def down(seconds: float) -> dict[str, Group]:
         raise Unreachable("Railway did not answer")
 
-    found = measured(world, platform=down).watch(platform=down).watch()
-    assert found["verdict"] == "good"
+    found = measured(world, platform=down).watch(platform=down, settings={"inconclusive": "continue"}).watch()
+    assert found["verdict"] == "continued"
+    assert [row["what"] for row in found["comparisons"] if row["verdict"] == "inconclusive"] == [
+        "counts of the platform"
+    ]
     assert "The backend's platform did not give its counts: Railway did not answer" in found["summary"]
 
 
