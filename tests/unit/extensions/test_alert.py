@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -90,11 +91,85 @@ def test_text_of_an_alert_cannot_be_a_template() -> None:
     assert len(found["name"]) <= 200
 
 
+RULEBOOK = (ROOT / "extensions/eda/rulebooks/alerts.yml").read_text()
+(RULESET,) = yaml.safe_load(RULEBOOK)
+# The keys that ansible-rulebook 1.3 knows, of those that a rulebook of ours may need. It needs Java to say so itself.
+KEYS = {
+    "ruleset": {"name", "hosts", "sources", "rules", "gather_facts"},
+    "source": {"name", "filters", "eda.builtin.webhook"},
+    "webhook": {
+        "host",
+        "port",
+        "token",
+        "hmac_secret",
+        "hmac_algo",
+        "hmac_header",
+        "hmac_format",
+        "certfile",
+        "keyfile",
+    },
+    "rule": {"name", "condition", "actions", "throttle", "enabled"},
+    "throttle": {"once_within", "group_by_attributes"},
+    "run_playbook": {"name", "extra_vars", "retries", "delay", "verbosity", "set_facts"},
+}
+
+
 def test_the_rulebook_diagnoses_first_and_names_the_alert_to_the_rollback() -> None:
-    (ruleset,) = yaml.safe_load((ROOT / "extensions/eda/rulebooks/alerts.yml").read_text())
-    (rule,) = ruleset["rules"]
+    (rule,) = RULESET["rules"]
     runs = [action["run_playbook"] for action in rule["actions"]]
     assert [run["name"] for run in runs] == ["storefront.runbook.diagnose", "storefront.runbook.rollback"]
     assert runs[1]["extra_vars"]["alert"]
     assert rule["throttle"]["group_by_attributes"] == ["event.alert.storefront"]
-    assert all({"token", "hmac_secret"} & source["eda.builtin.webhook"].keys() for source in ruleset["sources"])
+    assert all({"token", "hmac_secret"} & source["eda.builtin.webhook"].keys() for source in RULESET["sources"])
+
+
+def test_the_rulebook_has_only_keys_that_ansible_rulebook_knows() -> None:
+    used: dict[str, list[dict[str, Any]]] = {
+        "ruleset": [RULESET],
+        "source": RULESET["sources"],
+        "rule": RULESET["rules"],
+    }
+    used["webhook"] = [source["eda.builtin.webhook"] for source in used["source"]]
+    used["throttle"] = [rule["throttle"] for rule in used["rule"]]
+    actions = [action for rule in used["rule"] for action in rule["actions"]]
+    assert all(list(action) == ["run_playbook"] for action in actions)
+    used["run_playbook"] = [action["run_playbook"] for action in actions]
+    for part, parts in used.items():
+        for one in parts:
+            assert one.keys() <= KEYS[part], part
+    for throttle in used["throttle"]:
+        assert throttle.keys() == KEYS["throttle"], "once_within needs group_by_attributes"
+        assert re.fullmatch(r"\d+ (seconds?|minutes?|hours?|days?)", throttle["once_within"])
+
+
+def test_the_conditions_and_variables_of_the_rulebook_are_what_the_filter_gives() -> None:
+    given = main(alertmanager(environment="production"), KNOWN)["alert"]
+    read = set(re.findall(r"event\.alert\.(\w+)", RULEBOOK))
+    assert read
+    assert read <= given.keys()
+    comparison = r"event(\.\w+)+ == (true|false|\d+|\"[^\"]*\")"
+    for rule in RULESET["rules"]:
+        assert re.fullmatch(rf"{comparison}( (and|or) {comparison})*", rule["condition"])
+
+
+def test_the_playbooks_of_the_rulebook_exist_and_have_the_variables_that_they_get() -> None:
+    for action in RULESET["rules"][0]["actions"]:
+        run = action["run_playbook"]
+        name = run["name"].removeprefix("storefront.runbook.")
+        assert (ROOT / f"playbooks/{name}.yml").exists()
+        specs = yaml.safe_load((ROOT / f"playbooks/{name}.meta.yml").read_text())["argument_specs"]
+        options = specs["run"]["options"]
+        assert run.get("extra_vars", {}).keys() <= options.keys(), name
+        plays = yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text())
+        assert RULESET["hosts"] in [play.get("hosts") for play in plays]
+    for source in RULESET["sources"]:
+        for one in source["filters"]:
+            (filtering,) = one
+            filtering = filtering.removeprefix("storefront.runbook.")
+            assert (ROOT / f"extensions/eda/plugins/event_filter/{filtering}.py").exists()
+
+
+def test_a_variable_of_the_rulebook_has_a_default_or_is_explained() -> None:
+    explained = (ROOT / "extensions/eda/README.md").read_text()
+    for name, rest in re.findall(r"{{ (alerts_\w+)([^}]*)}}", RULEBOOK):
+        assert "default(" in rest or f"{name}:" in explained, name
