@@ -58,9 +58,9 @@ def wrong(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
 def _links(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     given = {name: values.get(name) for name in LINKS if name in specs}
     links = values.get("notify_links") if "notify_links" in specs else None
-    for number, link in enumerate(links if isinstance(links, list) else []):
+    for place, link in enumerate(links if isinstance(links, list) else []):
         url = link.get("url") if isinstance(link, Mapping) else None
-        given[f"notify_links[{number}].url"] = url
+        given[f"notify_links[{place}].url"] = url
         if isinstance(url, str) and not re.match("https?://", url, re.IGNORECASE):
             yield f"notify_links[{number}].url must begin with https:// or http://"
     for name, address in given.items():
