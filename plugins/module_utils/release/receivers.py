@@ -62,7 +62,7 @@ def _links(specs: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]
         url = link.get("url") if isinstance(link, Mapping) else None
         given[f"notify_links[{place}].url"] = url
         if isinstance(url, str) and not re.match("https?://", url, re.IGNORECASE):
-            yield f"notify_links[{number}].url must begin with https:// or http://"
+            yield f"notify_links[{place}].url must begin with https:// or http://"
     for name, address in given.items():
         try:
             refuse_credentials(str(address or ""), name, "It is shown in messages and on pages.")
