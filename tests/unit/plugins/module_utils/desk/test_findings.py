@@ -330,7 +330,7 @@ def test_a_line_that_was_logged_before_the_checks_passed_is_not_the_cause_of_tod
     evicting = redis(stats={"hits": 1, "misses": 9, "hit_rate": 0.1, "evicted": 40, "seconds": 1.0})
     assert first_of(redis=evicting, logs__api=full_disk(1)) == ("database_full", "likely")
     assert first_of(redis=evicting, logs__api=full_disk(30))[0] == "redis_evicting"
-    assert first_of(logs__api=full_disk(30)) == ("database_full", "for your information"), "it is shown all the same"
+    assert first_of(logs__api=full_disk(30)) == ("database_full", "for your information"), "it is still shown"
 
 
 def test_while_the_checks_fail_an_older_line_counts_for_an_hour() -> None:
