@@ -162,9 +162,10 @@ def test_a_connection_that_comes_too_late_for_its_exchange_is_closed(monkeypatch
     def tick() -> None:
         raise LeaseLost("taken over")
 
-    with rude_server.rude_server(behave) as address, pytest.raises(LeaseLost) as caught:
-        client_of(address, timeout=LONG, tick=tick).request("GET", "/")
-    assert received.get(timeout=LONG) == b"", "the server sees the end of the connection"
+    with rude_server.rude_server(behave) as address:
+        with pytest.raises(LeaseLost) as caught:
+            client_of(address, timeout=LONG, tick=tick).request("GET", "/")
+        assert received.get(timeout=LONG) == b"", "the server sees the end of the connection"
     assert caught.traceback, "whose frames hold the socket"
 
 
