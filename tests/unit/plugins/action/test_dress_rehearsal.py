@@ -100,7 +100,7 @@ def test_staging_has_the_passwords_of_the_vault_and_no_variable_of_this_run(tmp_
     action._loader, action._here, action._host = DataLoader(), tmp_path, "shop"
     action._loader.set_vault_secrets([("default", secret)])
     code, report, output = action._deploy(tmp_path / "staging", "stage", {"release": "v1", "commit": ""})
-    assert (code, report) == (0, {"steps": ["v1", "from the vault", "", "not given"]}), output
+    assert (code, report) == (0, {"steps": ["v1", "from the vault", "none", "not given"]}), output
     code, _report, output = action._deploy(tmp_path / "staging", "stage", {"release": "broken"})
     assert code == 2
     rehearsal = {"storefront": "stage", "inventory": "/staging", "release": "broken", "seconds": 3.0}
