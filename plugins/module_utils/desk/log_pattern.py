@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from ..core.errors import ConfigError, WaitTimeout
+from ..core.json_text import loads
 from ..core.process import run
 
 LONGEST = 500  # characters of a pattern
@@ -85,7 +86,7 @@ def _searched(pattern: re.Pattern[str], texts: Sequence[str]) -> list[bool] | No
         done = run(argv, stdin=given, timeout=SECONDS, check=False)
     except WaitTimeout:
         return None
-    return [bool(one) for one in json.loads(done.stdout)] if done.returncode == 0 else None
+    return [bool(one) for one in loads(done.stdout)] if done.returncode == 0 else None
 
 
 def _hard_lines(text: str) -> Iterator[str]:

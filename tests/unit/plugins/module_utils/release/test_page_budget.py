@@ -27,7 +27,7 @@ def test_a_page_comes_within_ten_seconds_however_long_ansible_takes_to_start(ela
         (6.0, 1.0, 6.0),
         (6.0, 3.0, 5.2),
         (6.0, 8.0, 2.0),  # a system that works still answers
-        (30.0, 8.0, 21.2),  # whoever sets desk_timeout waits for it
+        (30.0, 8.0, 21.2),  # an inventory that sets desk_timeout waits for it
         (1.0, 4.0, 1.0),
         (6.0, 10.0, 6.0),  # of a page at the end of a long run
         (6.0, 600.0, 6.0),
