@@ -8,6 +8,7 @@ with the facts that YAML collected.
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +36,7 @@ from ..module_utils.release import (
     restart,
     restores,
     rollout,
+    run_facts,
     scale,
     secret_rotation,
     secrets_declared,
@@ -157,8 +159,16 @@ def maintenance_problems(state: str, **seen: Any) -> list[str]:
     return maintenance.problems(state, **seen)
 
 
-def systems_of_the_checklist(seen: Mapping[str, Any]) -> dict[str, Any]:
-    return checklist_systems.systems(checklist_systems.Seen(**seen))
+def systems_of_the_checklist(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return checklist_systems.systems(checklist_systems.seen_of(facts))
+
+
+def approvals_wanted(needed: int | str, approvers: Sequence[Any], emergency: str) -> bool:
+    return run_facts.approvals_wanted(int(needed), approvers, emergency)  # core 2.18 gives a number as text
+
+
+def run_starter(named: Sequence[str]) -> str:
+    return run_facts.started_by(named, os.environ, pwd.getpwuid(os.getuid()).pw_name)
 
 
 def preflight_message(seen: Mapping[str, Any]) -> str:
@@ -244,6 +254,15 @@ class FilterModule:
             "refusal": options.refusal,
             "reported_releases": units.reported_releases,
             "site_checks": units.site_checks,
+            "approvals_wanted": approvals_wanted,
+            "github_review": run_facts.github_review,
+            "page_lookup": run_facts.page_lookup,
+            "probe_headers": run_facts.probe_headers,
+            "restores_a_backup": restores.reads_a_backup,
+            "run_message": run_facts.message,
+            "run_outcome": run_facts.outcome,
+            "run_record": run_facts.recorded,
+            "run_starter": run_starter,
             "notified_services": notices.notified,
             "run_notices": run_notices,
             "take_over_evidence": take_over_evidence,

@@ -63,6 +63,24 @@ class Seen:
         return dict(found) if isinstance(found, Mapping) else {}
 
 
+def seen_of(facts: Mapping[str, Any]) -> Seen:
+    """Return what the variables of a run mean. ``broken`` are the reasons for a start on a broken site, ``backup`` is
+    {source, backs_up, proves, rehearsal_copy}, and ``slack`` {channel, token}.
+
+    A URL counts where its surface is released, and a channel of Slack where there is a token.
+    """
+    backup, slack = facts["backup"], facts["slack"]
+    known = {name: value for name, value in facts.items() if name != "slack"}
+    urls = {f"{name}_url": "" for name in ("frontend", "backend") if name not in facts["surfaces"]}
+    protects = {
+        "ours": backup["source"] == "controller",
+        "backs_up": backup["backs_up"],
+        "proves": backup["proves"] or backup["rehearsal_copy"] == "backup",  # a rehearsal restores the backup as well
+    }
+    channel = slack["channel"] if slack["token"] else ""
+    return Seen(**{**known, **urls, "broken": any(facts["broken"]), "backup": protects, "slack_channel": channel})
+
+
 def systems(seen: Seen) -> dict[str, Options]:
     """Return the options of each system that is configured."""
     known = {

@@ -31,6 +31,11 @@ class Urls:
     restore_direct: str = ""
 
 
+def reads_a_backup(state: str, adopt: bool) -> bool:
+    """Return whether a restore reads a backup, and not a database that the vendor has restored."""
+    return state == "restored" and not adopt
+
+
 def addresses(urls: Urls, *, serves: str, left: str, returns: bool) -> dict[str, str]:
     """Return the URLs after a move: ``database`` and ``direct`` of the live database, ``left`` of the previous one.
 

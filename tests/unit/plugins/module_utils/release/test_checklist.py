@@ -14,7 +14,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.checks.register
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.settings import Reader
 from ansible_collections.storefront.runbook.plugins.module_utils.core.options import validated
 from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist import refusal, saved
-from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist_systems import Seen, systems
+from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist_systems import Seen, seen_of, systems
 
 ALL = ["database", "backend", "frontend", "edge"]
 LIVE = {"live": {"id": "1", "release": "v1.0.0"}, "candidates": [], "variables": [{"name": "A", "digest": "x"}]}
@@ -30,6 +30,26 @@ RUN: dict[str, Any] = {
     "sentry": {"token": "st", "organization": "acme", "url": ""},
     "thread": {"channel": "C1", "ts": "1767225600.000100"},
 }
+FACTS: dict[str, Any] = {
+    **{"surfaces": ALL, "frontend_url": "https://shop.example", "backend_url": "https://api.shop.example"},
+    **{"broken": ["", {}], "slack": {"channel": "C1", "token": "t"}},
+    "backup": {"source": "controller", "backs_up": True, "proves": False, "rehearsal_copy": ""},
+}
+
+
+def test_what_the_variables_of_a_run_mean() -> None:
+    seen = seen_of(FACTS)
+    assert (seen.frontend_url, seen.backend_url) == (FACTS["frontend_url"], FACTS["backend_url"])
+    assert (seen.broken, seen.slack_channel) == (False, "C1")
+    assert seen.backup == {"ours": True, "backs_up": True, "proves": False}
+    alone = seen_of({**FACTS, "surfaces": ["frontend"]})
+    assert (alone.frontend_url, alone.backend_url) == (FACTS["frontend_url"], ""), "nobody releases the API"
+    assert seen_of({**FACTS, "broken": ["", {"api": "v1.0.0"}]}).broken
+    assert seen_of({**FACTS, "broken": ["the old one fails", {}]}).broken
+    assert seen_of({**FACTS, "slack": {"channel": "C1", "token": ""}}).slack_channel == ""
+    assert seen_of({**FACTS, "backup": {**FACTS["backup"], "source": "platform"}}).backup["ours"] is False
+    assert seen_of({**FACTS, "backup": {**FACTS["backup"], "proves": True}}).backup["proves"] is True
+    assert seen_of({**FACTS, "backup": {**FACTS["backup"], "rehearsal_copy": "backup"}}).backup["proves"] is True
 
 
 def test_the_inventory_configures_what_it_knows() -> None:
