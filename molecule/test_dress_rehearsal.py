@@ -48,8 +48,8 @@ def test_what_fails_in_staging_changes_nothing_and_what_works_there_is_the_plan(
     shop.fault(vendor="vercel", operation="create", kind="build_fails", times=-1, storefront=STAGING)
     failed = rehearsed.play()
     assert failed.rc == 2, failed.stdout
-    assert f"The dress rehearsal of {NEW} failed in {STAGING} of " in failed.text
-    assert "Nothing was changed here. ROLLED BACK. frontend.stage failed." in failed.text
+    assert f"The dress rehearsal of {NEW} failed in {STAGING} of " in failed.message
+    assert "Nothing was changed here. ROLLED BACK. frontend.stage failed." in failed.message
     assert rehearsed.writes(STAGING)
     assert rehearsed.writes(shop.name) == []
 
