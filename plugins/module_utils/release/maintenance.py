@@ -89,7 +89,7 @@ def problems(
         )
     if until and (wrong := _wrong_time(until, time.time() if now is None else now)):
         found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00Z, within a week")
-    if not str(minutes).isdigit() or not 1 <= int(minutes) <= LONGEST:
+    if not str(minutes).isdecimal() or not 1 <= int(minutes) <= LONGEST:
         found.append(f"maintenance_minutes is {minutes}. Set it to 1 to {LONGEST}")
     return found
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import alert_policy, argument_spec, placeholders, receivers, spelling, stages, watch_settings
+from . import alert_policy, argument_spec, http_headers, placeholders, receivers, spelling, stages, watch_settings
 from .spelling import strangers, suggestion
 from .variable_names import OPTIONS, OWN, RUN
 
@@ -185,7 +185,7 @@ def _value(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
             if reason
             else placeholders.found(name, value, secret=bool(spec.get("no_log")), only_obvious=name in FREE_TEXT)
         )
-    yield from problems or _address(name, spec, value)
+    yield from problems or (*_address(name, spec, value), *http_headers.wrong(name, value))
 
 
 def _lost(name: str, spec: Mapping[str, Any], given: Given) -> Iterator[str]:

@@ -47,6 +47,7 @@ def problems(state: str = "on", **seen: Any) -> list[str]:
         ({"until": "2026-03-31T02:00:00Z"}, "more than a week"),
         ({"minutes": 0}, "Set it to 1 to"),
         ({"minutes": -1}, "Set it to 1 to"),
+        ({"minutes": "²"}, "Set it to 1 to"),
         ({"minutes": "long"}, "Set it to 1 to"),
         ({"chosen": "variable", "surfaces": ["frontend"]}, "Neither the edge nor the backend"),
     ],
