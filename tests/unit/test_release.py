@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
@@ -36,6 +37,18 @@ def test_both_files_have_one_semantic_version(tmp_path: Path) -> None:
 
 def test_the_version_of_this_checkout_can_be_released() -> None:
     assert release.version_of(release.ROOT)
+
+
+def test_every_fragment_of_the_changelog_is_a_list_of_texts_below_known_sections() -> None:
+    """A colon and a blank inside of a text make a mapping of it, which `make release` refuses much later."""
+    known = {name for name, _title in yaml.safe_load((release.ROOT / "changelogs/config.yaml").read_text())["sections"]}
+    for path in sorted((release.ROOT / "changelogs/fragments").glob("*.yml")):
+        try:
+            sections = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            pytest.fail(f"{path.name}: {error}")
+        assert set(sections) <= known, path.name
+        assert {type(text) for texts in sections.values() for text in texts} == {str}, path.name
 
 
 def archive(folder: Path, name: str, when: int) -> Path:
