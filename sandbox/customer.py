@@ -14,6 +14,7 @@ from typing import Any
 import psycopg2
 import requests
 
+STOCK = 1_000_000  # more than a customer can buy who buys all along
 TABLES = ("User", "Product", "Order")  # the runbook's own record counts
 
 
@@ -25,8 +26,8 @@ def fill_shelves(shop: Mapping[str, Any]) -> None:
         for name, cents in (("Desk Lamp", 6400), ("Brass Ruler", 1450), ("Letter Tray", 2750)):
             cursor.execute(
                 'INSERT INTO "Product" (slug, name, description, "priceCents", stock, "categoryId") '
-                """SELECT %s, %s, 'As good as it looks', %s, 100, id FROM "Category" WHERE slug = 'desk' ON CONFLICT DO NOTHING""",  # noqa: E501
-                (name.lower().replace(" ", "-"), name, cents),
+                """SELECT %s, %s, 'As good as it looks', %s, %s, id FROM "Category" WHERE slug = 'desk' ON CONFLICT DO NOTHING""",  # noqa: E501
+                (name.lower().replace(" ", "-"), name, cents, STOCK),
             )
 
 

@@ -45,7 +45,7 @@ def outcome(result: dict[str, Any]) -> tuple[str, str]:
 def test_migrations_that_ended_in_staging_pass(shop: dict[str, Any], staging: Database) -> None:
     staging.migrate(**shop, ref="v1.1.0")
     result = ask(shop, staging)
-    assert outcome(result) == ("passed", "all 5 ended in staging with the same checksums")
+    assert outcome(result) == ("passed", "5 migrations ended in staging with the same checksums")
     assert len(result["answers"][0]["facts"]["migrations"][REVIEWS]) == 64
     assert staging.url not in str(result)
 
