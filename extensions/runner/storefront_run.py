@@ -29,6 +29,7 @@ from ansible_runner.exceptions import AnsibleRunnerException
 STARTED, ENDED, FAILED = "started", "ended", "failed"
 KILLED = ("canceled", "timeout")  # ansible-runner's: nothing that the playbook has for its end happens
 PASSED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR")
+RESULT = "result.json"  # in the folder that is kept: status, code and the reports
 SCREEN = {"ANSIBLE_STDOUT_CALLBACK": "storefront.runbook.operator"}
 MEMORY = Path("/dev/shm")  # noqa: S108  where there is one, a file with secrets never reaches a disk
 
@@ -67,11 +68,14 @@ class Phases:
 
     reports: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _current: dict[str, str] = field(default_factory=dict)  # the step of each storefront
+    _latest: dict[str, str] = field(default_factory=dict)  # the same, also after it has ended; "" before the first
 
     def read(self, event: Mapping[str, Any]) -> Iterator[Phase]:
         data = event.get("event_data") or {}
         if event.get("event") == "playbook_on_stats":
             self.reports |= (data.get("artifact_data") or {}).get("storefront_reports") or {}
+        if data.get("host") and data["host"] != "localhost":
+            self._latest.setdefault(str(data["host"]), "")
         result = data.get("res")
         facts = result.get("ansible_facts") if isinstance(result, Mapping) else None
         if event.get("event") != "runner_on_ok" or not isinstance(facts, Mapping):
@@ -82,15 +86,16 @@ class Phases:
         if ended:
             yield Phase(storefront, ended, FAILED if failed else ENDED, at)
         if isinstance(step, Mapping) and step.get("name"):
-            self._current[storefront] = str(step["name"])
+            self._current[storefront] = self._latest[storefront] = str(step["name"])
             yield Phase(storefront, str(step["name"]), STARTED, at)
 
     def killed(self) -> None:
         """Report each storefront that had begun and has no end."""
-        for storefront, step in self._current.items():
+        for storefront, step in self._latest.items():
+            when = "during" if storefront in self._current else "after"
+            where = f"{when} {step}" if step else "before its first step"
             message = (
-                f"The run was killed during {step}. What it left is settled by the next deploy, when the lease has"
-                " expired."
+                f"The run was killed {where}. What it left is settled by the next deploy, when the lease has expired."
             )
             cancelled = {"storefront": storefront, "outcome": "cancelled", "step": step, "message": message}
             self.reports.setdefault(storefront, cancelled)
@@ -137,9 +142,17 @@ class Run:
                 self._output = printed.read()
             if self._runner.status in KILLED:
                 self._reader.killed()
+            if self._keep:
+                self._save()
         finally:
             self._clean()
             self._queue.put(None)
+
+    def _save(self) -> None:
+        """Save the result beside the artefacts, also that of a run that was killed and could not report."""
+        status, code = self._runner.status, int(self._runner.rc or 0)
+        document = {"status": status, "code": code, "reports": self._reader.reports}
+        (self.folder / RESULT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     def _event(self, event: Mapping[str, Any]) -> bool:
         for phase in self._reader.read(event):
@@ -168,9 +181,9 @@ def start(
 
     ``project`` is the operations project (see init.yml); ``playbook`` and ``inventory`` are paths in it, or the
     playbook is such as ``storefront.runbook.deploy``. ``options`` and ``secrets`` are what comes with -e. ``folder``
-    keeps ansible-runner's artefacts; without it they are deleted. ``environment`` is added to the environment, and kept
-    in the artefacts: never give it a secret. Raises FileNotFoundError where the project, or what is named in it, is not
-    there.
+    keeps ansible-runner's artefacts and the result (``RESULT``); without it they are deleted. ``environment`` is added
+    to the environment, and kept in the artefacts: never give it a secret. Raises FileNotFoundError where the project,
+    or what is named in it, is not there.
     """
     project = project.resolve()  # Ansible runs in it, so nothing may be relative to this program's folder
     named = [project / inventory, *([project / playbook] if playbook.endswith((".yml", ".yaml")) else [])]

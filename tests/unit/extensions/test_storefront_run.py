@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extensions.runner.storefront_run import Phases, start
+from extensions.runner.storefront_run import RESULT, Phases, start
 
 PLAY = """
 - hosts: storefronts
@@ -54,6 +55,14 @@ def test_paths_may_be_relative_and_the_output_says_what_happened(
     assert (result.ok, words in result.output) == (ok, True), result.output
     assert "sesame" not in result.output
     assert run.folder.exists() == (folder is not None)
+    assert not folder or json.loads((folder / RESULT).read_text()) == {"status": "successful", "code": 0, "reports": {}}
+
+
+def test_a_cancelled_run_leaves_its_result(here: Path) -> None:
+    run = start("deploy.yml", project=Path("shop-ops"), inventory="production", folder=Path("artefacts"))
+    run.cancel()
+    assert run.result().status == "canceled"
+    assert json.loads(Path("artefacts", RESULT).read_text())["status"] == "canceled"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +87,16 @@ def test_a_storefront_in_which_the_run_was_killed_has_a_result() -> None:
         facts = {"ansible_facts": {"release_step": {"name": "backend.release"}}}
         event = {"event": "runner_on_ok", "created": "now", "event_data": {"host": host, "res": facts}}
         assert [phase.state for phase in reader.read(event)] == ["started"]
+    failed: dict[str, Any] = {"host": "rescued", "res": {"ansible_facts": {"release_step": {"name": "verify.public"}}}}
+    list(reader.read({"event": "runner_on_ok", "event_data": failed}))
+    failed["res"] = {"ansible_facts": {"release_failure": {"step": "verify.public"}}}
+    list(reader.read({"event": "runner_on_ok", "event_data": failed}))
+    for host in ("waiting", "localhost"):
+        list(reader.read({"event": "runner_on_start", "event_data": {"host": host}}))
     reader.killed()
+    assert "localhost" not in reader.reports
+    assert "killed after verify.public" in reader.reports["rescued"]["message"]
+    assert "killed before its first step" in reader.reports["waiting"]["message"]
     assert reader.reports["done"] == {"outcome": "released"}
     assert reader.reports["shop"]["outcome"] == "cancelled"
     assert "during backend.release" in reader.reports["shop"]["message"]
