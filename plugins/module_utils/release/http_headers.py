@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Headers of HTTP in an inventory. A wrong one would fail its first request, when the run has begun."""
+"""Headers of HTTP in an inventory. A wrong one would fail its first request, when the run has started."""
 
 from __future__ import annotations
 
