@@ -320,7 +320,7 @@ def test_the_planned_times_are_those_of_the_dress_rehearsal():
     assert "v1.1.0 was deployed to stage of staging first, in 90.0 s (record ab12)." in page
     assert "the planned time, which the step took in the dress rehearsal" in page
     made = model.model(facts)
-    (bar,) = [one for one in made["bars"] if one.name == "backend.release"]
-    assert (bar.word, bar.planned) == ("planned", "50.0 s")
+    (row,) = [one for one in made["bars"] if one.name == "backend.release"]
+    assert (row.word, row.planned) == ("planned", "50.0 s")
     assert "(planned 50.0 s)" in plain.text(made)
     assert "Dress rehearsal" not in shown().text
