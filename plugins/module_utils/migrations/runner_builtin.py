@@ -127,8 +127,8 @@ class Builtin:
                 state = read_state()
                 if not state.known:
                     create_table(self.connection, self.schema)
-                for number, migration in enumerate(state.pending, 1):
-                    report(f"Migration {number} of {len(state.pending)}: {migration.name}")
+                for place, migration in enumerate(state.pending, 1):
+                    report(f"Migration {place} of {len(state.pending)}: {migration.name}")
                     self._apply(migration)
                     applied.append(migration.name)
         except RunbookError as error:
