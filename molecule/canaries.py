@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlsplit
 
+from sandbox.beside import beside
+
 PART = 12  # characters of a secret's end that give it away
 PAUSE = 0.05  # seconds between two readings of all processes
 
@@ -65,14 +67,8 @@ class Canaries:
         PostgreSQL's programs take the password from their environment, and so do the shop's own processes, which stand
         for those at the vendors. No other process has a secret, and none has one in its arguments.
         """
-        stop = threading.Event()
-        thread = threading.Thread(target=self._watch, args=[stop])
-        thread.start()
-        try:
+        with beside(self._watch):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.wait(PAUSE):

@@ -11,12 +11,12 @@ import re
 import subprocess
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ import requests
 
 from conftest import COLLECTIONS, ROOT
 from sandbox import customer
+from sandbox.beside import beside
+from sandbox.process import wait_until
 from tests.event_receiver import Receiver
 
 # Railway's queries are POST requests too.
@@ -156,25 +158,14 @@ class Customers:
 
     @contextmanager
     def watching(self) -> Iterator[Customers]:
-        stop = threading.Event()
-        threads = [
-            threading.Thread(
-                target=self._ask, args=(stop, "frontend", self.frontend_url + "/products", _release_of_page)
-            ),
-            threading.Thread(
-                target=self._ask, args=(stop, "backend", self.backend_url + "/health", _release_of_health)
-            ),
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        page, health = self.frontend_url + "/products", self.backend_url + "/health"
+        with beside(
+            partial(self._ask, "frontend", page, _release_of_page),
+            partial(self._ask, "backend", health, _release_of_health),
+        ):
             yield self
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
 
-    def _ask(self, stop: threading.Event, surface: str, url: str, release_of) -> None:
+    def _ask(self, surface: str, url: str, release_of, stop: threading.Event) -> None:
         with requests.Session() as session:
             while not stop.wait(0.2):
                 try:
@@ -468,10 +459,8 @@ class Shop:
 
     def settle(self) -> None:
         """Wait until the platforms have done what a push made them do."""
-        give_up = time.monotonic() + 120
-        while self.sandbox.cloud("GET", f"/storefronts/{self.name}/busy"):
-            assert time.monotonic() < give_up, "the platforms are still building"
-            time.sleep(0.1)
+        busy = f"/storefronts/{self.name}/busy"
+        assert wait_until(lambda: not self.sandbox.cloud("GET", busy), 120), "the platforms are still building"
 
     def age_the_lease(self, deadline: str = "2020-01-01T00:00:00.000Z") -> None:
         """Let the lease's time run out, as if its holder had stood still for that long; or set another deadline."""

@@ -29,6 +29,7 @@ from conftest import COLLECTIONS, ROOT
 from molecule import desk
 from molecule.conftest import Shop, back_to
 from sandbox import customer
+from sandbox.beside import beside
 from sandbox.process import wait_until
 from tests.integration.redis_server import server as redis_server
 
@@ -196,14 +197,8 @@ def test_redis_is_down_full_or_evicts(live: Shop, tmp_path: Path) -> None:
                     client.set(f"key:{number}", "x" * 10_000)
             assert first(live, **there)["id"] == "redis_full"
             client.config_set("maxmemory-policy", "allkeys-lru")
-            stop = threading.Event()
-            thread = threading.Thread(target=_write, args=(port, stop))
-            thread.start()
-            try:
+            with beside(partial(_write, port)):
                 assert first(live, **there)["id"] == "redis_evicting"
-            finally:
-                stop.set()
-                thread.join()
 
 
 def _write(port: int, stop: threading.Event) -> None:
@@ -306,14 +301,8 @@ def test_rows_are_asked_for_one_by_one(live: Shop) -> None:
         if not cursor.fetchone()[0]:
             pytest.skip("this PostgreSQL has no pg_stat_statements")
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-    stop = threading.Event()
-    thread = threading.Thread(target=_loop, args=(live.at["database_url"].partition("?")[0], stop))
-    thread.start()
-    try:
+    with beside(partial(_loop, live.at["database_url"].partition("?")[0])):
         found = first(live)
-    finally:
-        stop.set()
-        thread.join()
     assert (found["id"], found["section"]) == ("n_plus_one", "T6"), found
     back_to(live.sandbox, "released")
 

@@ -10,7 +10,6 @@ frontend: each deploy is the rerun of the one that was killed before, continues,
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 
 from molecule.conftest import Running
 from molecule.phases import phases, seen
+from sandbox.process import wait_until
 
 OLD, NEW = "v1.0.0", "v1.1.0"
 PRISMA_LOCK = 72707369
@@ -96,10 +96,7 @@ def test_every_phase_of_the_playbook_is_killed():
 
 
 def until(question: Callable[[], Any], what: str, seconds: float = 240) -> None:
-    give_up = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < give_up, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+    assert wait_until(question, seconds), f"not within {seconds:g} s: {what}"
 
 
 @contextmanager

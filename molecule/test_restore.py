@@ -18,6 +18,7 @@ import requests
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox import customer
+from sandbox.beside import beside
 from sandbox.process import wait_until
 from tests.unit.support import run_module
 
@@ -66,14 +67,8 @@ class Visitors:
 
     @contextmanager
     def watching(self) -> Iterator[Visitors]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._ask, args=(stop,))
-        thread.start()
-        try:
+        with beside(self._ask):
             yield self
-        finally:
-            stop.set()
-            thread.join()
 
     def _ask(self, stop: threading.Event) -> None:
         while not stop.wait(0.05):

@@ -17,6 +17,7 @@ import requests
 from molecule.conftest import _release_of_page
 from molecule.test_broken_phases import fault
 from molecule.test_killed import until
+from sandbox.beside import beside
 from sandbox.customer import Customer
 
 OLD, NEW = "v1.0.0", "v1.1.0"
@@ -31,21 +32,16 @@ def state(shop) -> dict:
 @contextmanager
 def reviewing(shop) -> Iterator[None]:
     """A customer who reviews a product again and again, which the old release does not know."""
-    customer, stop = Customer(shop.at), threading.Event()
+    customer = Customer(shop.at)
     customer.register()
 
-    def review() -> None:
+    def review(stop: threading.Event) -> None:
         while not stop.wait(0.02):
             with suppress(requests.RequestException):
                 customer.session.post(f"{customer.api}/products/1/reviews", json={"stars": 5}, timeout=10)
 
-    thread = threading.Thread(target=review)
-    thread.start()
-    try:
+    with beside(review):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_answers_with_5xx_that_only_the_platform_counts_put_a_release_back_while_customers_watch(shop):

@@ -14,6 +14,8 @@ from typing import Any
 import psycopg2
 import requests
 
+from .beside import beside
+
 STOCK = 1_000_000  # more than a customer can buy who buys all along
 TABLES = ("User", "Product", "Order")  # the runbook's own record counts
 
@@ -78,14 +80,8 @@ class Buyers:
 
     @contextmanager
     def buying(self) -> Iterator[Buyers]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._buy, args=(stop,))
-        thread.start()
-        try:
+        with beside(self._buy):
             yield self
-        finally:
-            stop.set()
-            thread.join()
 
     def _buy(self, stop: threading.Event) -> None:
         customer = Customer(self.shop)

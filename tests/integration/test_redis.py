@@ -15,6 +15,7 @@ import pytest
 import redis
 from ansible_collections.storefront.runbook.plugins.modules import redis_flush, redis_info
 
+from sandbox.beside import beside
 from sandbox.process import wait_until
 from tests.integration.redis_server import behind_tls, server
 from tests.unit.rude_server import rude_server, silence
@@ -76,20 +77,13 @@ def test_a_server_says_how_it_is(port: int, shop: redis.Redis) -> None:
 
 
 def test_statistics_are_what_was_counted_meanwhile(port: int, shop: redis.Redis) -> None:
-    stop = threading.Event()
-
-    def customers() -> None:
+    def customers(stop: threading.Event) -> None:
         while not stop.wait(0.001):
             shop.get("session:1")
             shop.get("missing")
 
-    thread = threading.Thread(target=customers)
-    thread.start()
-    try:
+    with beside(customers):
         found = info(url(port), interval=0.5)
-    finally:
-        stop.set()
-        thread.join()
     assert found["stats"]["since"] == "interval"
     assert found["stats"]["seconds"] == 0.5
     assert found["stats"]["hit_rate"] == pytest.approx(0.5, abs=0.1)
