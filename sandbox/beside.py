@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def beside(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run each of ``loops`` in a thread until the end of the block, of which its event tells it."""
+    """Run each of ``loops`` in a thread until the end of the block, when the event that it gets is set."""
     over = threading.Event()
     threads = [threading.Thread(target=loop, args=(over,)) for loop in loops]
     for thread in threads:
