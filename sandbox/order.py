@@ -18,7 +18,7 @@ from plugins.module_utils.core.errors import RunbookError
 from plugins.module_utils.source.checkout import checkout, tags
 from plugins.module_utils.source.shop.downloads import downloads
 from plugins.module_utils.source.shop.frontend import Frontend
-from plugins.module_utils.source.shop.shop import Shop, read_shop, settings_of
+from plugins.module_utils.source.shop.shop import Shop, read_shop, refuse_obstacles, settings_of
 from plugins.module_utils.source.shop.tree import Tree
 from plugins.module_utils.source.shop.units import Unit
 
@@ -50,6 +50,7 @@ def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: b
         with checkout(repository, "HEAD") as source:
             tree = Tree.of_folder(source.root)
             shop = read_shop(tree, backend, settings_of(settings))
+            refuse_obstacles(shop)
             refused = [] if online else downloads(tree, shop)
         releases = list(tags(repository).values())
     except RunbookError as error:
@@ -150,7 +151,9 @@ def _shop_settings(shop: Shop) -> dict[str, Any]:
 def _unit(unit: Unit, database_variables: Iterable[str]) -> dict[str, Any]:
     example = {name: _value(name, value) for name, value in unit.variables.items() if name not in {*OWN, unit.port}}
     addresses = dict.fromkeys(database_variables, DATABASE)
-    return {**asdict(unit), "variables": {**example, **addresses}, "build_variables": dict.fromkeys(addresses, NOWHERE)}
+    plain = asdict(unit)
+    del plain["obstacle"]  # read_order refuses a unit that has one
+    return {**plain, "variables": {**example, **addresses}, "build_variables": dict.fromkeys(addresses, NOWHERE)}
 
 
 def _value(name: str, example: str) -> str:

@@ -81,6 +81,8 @@ def _lines(
     nobody = "no vendor that answered" if answers.not_asked else "no vendor, as there is no token"
     yield f"asked: {', '.join(answers.asked) or nobody}"
     yield from (f"could not be asked, so fill in what it knows: {problem}" for problem in answers.not_asked)
+    for name, obstacle in facts.shop.obstacles.items():
+        yield f"the sandbox cannot run {name}: {obstacle.cause}"
     if answers.units:
         yield from (f"{facts.platform} has no service for the unit {name}" for name in unknown(answers, facts))
     if there:

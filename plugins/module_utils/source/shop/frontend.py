@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...core.errors import ConfigError
+from .obstacle import Obstacle
 from .packages import Package, manager_of
 from .scripts import build_script
 from .services import read_vercel
@@ -28,7 +29,8 @@ SETTINGS = ("package", "build", "output")
 @dataclass(frozen=True)
 class Frontend:
     """``root`` is the folder that is uploaded, ``package`` the site's own folder in the repository, where ``build``
-    runs. ``output`` is the folder of the built files inside it, empty where Next.js serves the site.
+    runs. ``output`` is the folder of the built files inside it, empty where Next.js serves the site. ``obstacle`` is
+    why the sandbox cannot serve it.
     """
 
     package: str
@@ -36,6 +38,7 @@ class Frontend:
     build: str
     output: str
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    obstacle: Obstacle | None = None
 
 
 def frontend_packages(tree: Tree, packages: Mapping[str, Package]) -> list[str]:
@@ -73,12 +76,14 @@ def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[st
         )
     package = packages[found[0]]
     vercel = read_vercel(tree, package.folder)
+    output = given.get("output") or vercel.get("outputDirectory")
     return Frontend(
         package=package.folder,
         root=manager_of(package).folder,
         build=given.get("build") or vercel.get("buildCommand") or _build(tree, package, packages),
-        output=given.get("output") or vercel.get("outputDirectory") or _output(tree, package),
+        output=output or _output(tree, package),
         variables=example(tree, package),
+        obstacle=None if output else _obstacle(tree, package),
     )
 
 
@@ -99,18 +104,22 @@ def _framework(tree: Tree, package: Package) -> str:
 
 def _output(tree: Tree, package: Package) -> str:
     framework = _framework(tree, package)
-    if framework in SERVED:
-        raise ConfigError(
-            f"{package.file} is a site of {framework}. Only Next.js and sites that are built as static files can be"
-            " served. Leave it out with frontend.package=none, or name the folder of its static build:"
-            " frontend.output=FOLDER.",
-            code="framework",
-            file=package.file,
-        )
     if framework in STATIC:
         return STATIC[framework]
     configs = (tree.text(join(package.folder, name)) for name in NEXT_CONFIGS)
     return "out" if any(EXPORT.search(COMMENT.sub(" ", text)) for text in configs) else ""
+
+
+def _obstacle(tree: Tree, package: Package) -> Obstacle | None:
+    framework = _framework(tree, package)
+    if framework not in SERVED:
+        return None
+    cause = (
+        f"{package.file} is a site of {framework}, and the sandbox can serve only Next.js and sites that are built as"
+        " static files"
+    )
+    remedy = "Leave it out with frontend.package=none, or name the folder of its static build: frontend.output=FOLDER."
+    return Obstacle(package.file, cause, remedy, "framework")
 
 
 def _build(tree: Tree, package: Package, packages: Mapping[str, Package]) -> str:

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any
 
 from ...core.errors import ConfigError
+from .obstacle import Obstacle
 from .tree import Tree, join, nearest
 
 LOCKFILES = {"package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
-OTHER_LOCKFILES = ("bun.lock", "bun.lockb", "deno.lock")
+OTHER_LOCKFILES = {"bun.lock": "bun", "bun.lockb": "bun", "deno.lock": "deno"}  # the sandbox cannot install from them
 # The release of a package manager by the format of its lockfile, for a package.json that names none.
 PNPM = {"5": "7.33.7", "6": "8.15.9", "9": "10.34.8"}
 CLASSIC_YARN = "1.22.22"
@@ -28,12 +29,13 @@ VERSION = re.compile(r"(npm|pnpm|yarn|bun|deno)@(\d+\.\d+\.\d+[\w.-]*)(?:\+.*)?"
 @dataclass(frozen=True)
 class Manager:
     """A package manager of one release; npm is the one on the machine and has no release here. ``lockfile``
-    is its path in the repository.
+    is its path in the repository, ``obstacle`` why the sandbox cannot install with it.
     """
 
     name: str
     version: str
     lockfile: str
+    obstacle: Obstacle | None = None
 
     @property
     def folder(self) -> str:
@@ -79,20 +81,8 @@ class Package:
 
 
 def read_packages(tree: Tree) -> dict[str, Package]:
-    """Return the packages by folder. Raises ConfigError when there is none, or when the package manager is
-    ambiguous.
-    """
+    """Return the packages by folder. Raises ConfigError when the package manager is ambiguous."""
     manifests = {join(path.rpartition("/")[0]): tree.json(path) for path in tree.named("package.json")}
-    if not manifests:
-        docker = tree.named("Dockerfile")
-        raise ConfigError(
-            f"There is no package.json, and the build of {docker[0]} cannot be done here. Give a shop of Node packages,"
-            " with a package.json and a lockfile."
-            if docker
-            else "There is no package.json: this is not a Node shop. Give the top of the shop's repository.",
-            code="no_package",
-            file="package.json",
-        )
     managers = _managers(tree, manifests)
     workspaces = {folder: _members(tree, folder, manifests) for folder in manifests}
     packages = {}
@@ -141,20 +131,25 @@ def _managers(tree: Tree, manifests: Mapping[str, Mapping[str, Any]]) -> dict[st
     found: dict[str, list[str]] = {}
     for path in tree.named(*LOCKFILES):
         found.setdefault(join(path.rpartition("/")[0]), []).append(path)
-    for path in tree.named(*OTHER_LOCKFILES):
-        folder = join(path.rpartition("/")[0])
-        if folder not in found:
-            raise ConfigError(
-                f"{path} is the lockfile of a package manager that is not supported. Use npm, pnpm or yarn, and commit"
-                " its lockfile.",
-                code="lockfile",
-                file=path,
-            )
-    return {
+    others = {join(path.rpartition("/")[0]): path for path in tree.named(*OTHER_LOCKFILES)}
+    known = {
         folder: _manager(tree, folder, paths, manifests.get(folder, {}))
         for folder, paths in found.items()
-        if folder in manifests
+        if folder in manifests and not (folder in others and _names_another(manifests[folder]))
     }
+    return {**{folder: _other_manager(path) for folder, path in others.items() if folder in manifests}, **known}
+
+
+def _names_another(manifest: Mapping[str, Any]) -> bool:
+    """Whether a package names a package manager from which the sandbox cannot install."""
+    return str(manifest.get("packageManager")).partition("@")[0] in OTHER_LOCKFILES.values()
+
+
+def _other_manager(lockfile: str) -> Manager:
+    name = OTHER_LOCKFILES[lockfile.rpartition("/")[2]]
+    cause = f"{lockfile} is the lockfile of {name}, from which the sandbox cannot install"
+    remedy = "Use npm, pnpm or yarn, and commit its lockfile."
+    return Manager(name, "", lockfile, Obstacle(lockfile, cause, remedy, "lockfile"))
 
 
 def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, Any]) -> Manager:

@@ -13,7 +13,7 @@ from .tree import Tree, join
 
 CONTROL = set("&|;<>`(){}\n")  # characters that make a command more than one program
 # Options with a value: the package, or the folder.
-CHOOSE = {"npm": {"-w", "--workspace"}, "pnpm": {"-F", "--filter"}, "yarn": set()}
+CHOOSE: dict[str, set[str]] = {"npm": {"-w", "--workspace"}, "pnpm": {"-F", "--filter"}, "yarn": set()}
 ENTER = {"npm": {"-C", "--prefix"}, "pnpm": {"-C", "--dir"}, "yarn": {"--cwd"}}
 
 
@@ -29,6 +29,8 @@ def run_script(package: Package, script: str) -> str:
         "npm": f"npm run {script} --workspace {shlex.quote(package.folder[len(package.root) :].lstrip('/'))}",
         "pnpm": f"pnpm --filter {chosen} run {script}",
         "yarn": f"yarn workspace {chosen} run {script}",
+        "bun": f"bun run --filter {chosen} {script}",
+        "deno": f"deno task --filter {chosen} {script}",
     }[manager]
 
 
@@ -38,7 +40,7 @@ def build_script(tree: Tree, package: Package, packages: Mapping[str, Package]) 
     """
     member = package.folder != package.root
     if member and join(package.root, "turbo.json") in tree and "build" in package.scripts:
-        start = {"npm": "npx", "pnpm": "pnpm", "yarn": "yarn"}[manager_of(package).name]
+        start = {"npm": "npx", "bun": "bunx"}.get(manager_of(package).name, manager_of(package).name)
         return f"{start} turbo run build --filter={shlex.quote(package.name)}"
     return " && ".join(
         run_script(one, "build") for one in (*needs(package, packages), package) if "build" in one.scripts

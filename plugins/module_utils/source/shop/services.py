@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import ConfigError
+from .obstacle import Obstacle
 from .tree import Tree, join
 
 RAILWAY = re.compile(r"railway(?:[._-](?P<name>[\w-]+))?\.(?:json|toml)")
@@ -20,7 +21,9 @@ KINDS = {"web": "web", "pserv": "web", "worker": "worker", "cron": "cron"}
 
 @dataclass(frozen=True)
 class Service:
-    """A service as a file describes it; a missing setting is None. ``folder`` is that of the file, or its rootDir."""
+    """A service as a file describes it; a missing setting is None. ``folder`` is that of the file, or its rootDir.
+    ``obstacle`` is why the sandbox cannot run it.
+    """
 
     file: str
     name: str
@@ -31,6 +34,7 @@ class Service:
     pre_deploy: str | None = None
     health: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    obstacle: Obstacle | None = None
 
 
 def read_services(tree: Tree, platform: str) -> list[Service]:
@@ -56,17 +60,12 @@ def _railway(tree: Tree) -> list[Service]:
             continue
         content = tree.toml(path) if name.endswith(".toml") else tree.json(path)
         build, deploy = _mapping(content, "build", path), _mapping(content, "deploy", path)
-        if str(build.get("builder", "")).upper() == "DOCKERFILE":
-            raise ConfigError(
-                f"{path} builds from a Dockerfile, which the sandbox cannot do. Set build.buildCommand, or remove"
-                " builder.",
-                code="dockerfile",
-                file=path,
-            )
         health = _text(deploy, "healthcheckPath")
         kind = "cron" if deploy.get("cronSchedule") else "web" if health else None
         commands = (_text(build, "buildCommand"), _text(deploy, "startCommand"), _text(deploy, "preDeployCommand"))
-        found.append(Service(path, matched["name"] or "", join(folder), kind, *commands, health=health))
+        obstacle = _dockerfile(path) if str(build.get("builder", "")).upper() == "DOCKERFILE" else None
+        name = matched["name"] or ""
+        found.append(Service(path, name, join(folder), kind, *commands, health=health, obstacle=obstacle))
     return found
 
 
@@ -82,13 +81,6 @@ def _render(tree: Tree) -> list[Service]:
         runtime = str(item.get("runtime") or item.get("env") or "node")
         if kind is None or runtime == "static":
             continue  # Redis, or a static site, which is the frontend
-        if runtime != "node":
-            raise ConfigError(
-                f"{path}: the service {item.get('name')} has the runtime {runtime}. Only node can be run. Remove the"
-                " service, or set its runtime to node.",
-                code="runtime",
-                file=path,
-            )
         values = {
             str(one["key"]): str(one["value"])
             for one in _list(item, "envVars", path)
@@ -105,9 +97,20 @@ def _render(tree: Tree) -> list[Service]:
                 *commands,
                 health=_text(item, "healthCheckPath"),
                 variables=values,
+                obstacle=None if runtime == "node" else _runtime(path, item.get("name"), runtime),
             )
         )
     return found
+
+
+def _dockerfile(path: str) -> Obstacle:
+    cause = f"{path} builds from a Dockerfile, which the sandbox cannot do"
+    return Obstacle(path, cause, "Set build.buildCommand, or remove builder.", "dockerfile")
+
+
+def _runtime(path: str, name: Any, runtime: str) -> Obstacle:
+    cause = f"{path}: the service {name} has the runtime {runtime}, and the sandbox can run node only"
+    return Obstacle(path, cause, "Remove the service, or set its runtime to node.", "runtime")
 
 
 def _mapping(content: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]:

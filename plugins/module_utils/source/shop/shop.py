@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from ...core.errors import ConfigError
 from .frontend import Frontend, frontend_packages, read_frontend
-from .packages import Manager, Package, manager_of, read_packages
+from .obstacle import Obstacle
+from .packages import Manager, Package, read_packages
 from .prisma import Database, read_database
 from .tree import Tree
 from .units import Unit, read_units
@@ -40,18 +41,34 @@ class Shop:
         parts = {"database": self.database, "backend": self.units, "frontend": self.frontend}
         return [name for name, there in parts.items() if there]
 
+    @property
+    def obstacles(self) -> dict[str, Obstacle]:
+        """What the sandbox cannot run or install although the platform can, by unit, frontend or lockfile."""
+        parts = {unit.name: unit.obstacle for unit in self.units}
+        parts["frontend"] = self.frontend.obstacle if self.frontend else None
+        parts |= {manager.lockfile: manager.obstacle for manager in self.managers}
+        return {name: obstacle for name, obstacle in parts.items() if obstacle}
+
 
 def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None = None) -> Shop:
     """Return how the shop in ``tree`` is built and run, with its backend at ``platform``. ``settings`` override the
     files.
 
-    Raises ConfigError, with the file and the remedy, when the files leave something open or the shop cannot be run.
+    Raises ConfigError, with the file and the remedy, when the files leave something open. What only the sandbox cannot
+    run is in ``obstacles``.
     """
     given = {part: dict(values) for part, values in (settings or {}).items()}
     packages = read_packages(tree)
     frontend = read_frontend(tree, packages, given.pop("frontend", {}))
     database = _database(tree, packages, given.pop("database", {}))
     units = read_units(tree, packages, set(frontend_packages(tree, packages)), platform, given)
+    if not units and not frontend and not packages:
+        raise ConfigError(
+            "There is no package.json, and no file of a platform with a service: this is not a shop that can be"
+            " deployed. Give the top of the shop's repository.",
+            code="no_package",
+            file="package.json",
+        )
     if not units and not frontend:
         raise ConfigError(
             "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a"
@@ -60,11 +77,18 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
             code="nothing_to_run",
             file="package.json",
         )
-    used = [packages[folder] for folder in [unit.package for unit in units] + ([frontend.package] if frontend else [])]
-    managers = tuple(dict.fromkeys(manager_of(package) for package in used))
+    folders = [unit.package for unit in units] + ([frontend.package] if frontend else [])
+    used = [packages[folder] for folder in folders if folder in packages]
+    managers = tuple(dict.fromkeys(package.manager for package in used if package.manager))
     return Shop(
         frontend, units, database, any(_uses_redis(package, packages) for package in used), managers, _engines(used)
     )
+
+
+def refuse_obstacles(shop: Shop) -> None:
+    """Refuse what the sandbox cannot run. Raises ConfigError, with the file and the remedy."""
+    for obstacle in shop.obstacles.values():
+        raise obstacle.refusal()
 
 
 def settings_of(texts: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...core.errors import ConfigError
+from .obstacle import Obstacle
 from .packages import Package, manager_of
 from .scripts import build_script, run_script, script_of
-from .services import Service, read_services
+from .services import RENDER, Service, read_services
 from .tree import Tree, join, nearest
 from .variables import example, port_variable
 
@@ -23,6 +24,11 @@ WORKERS = re.compile(r"worker|job|queue|consumer|cron")
 RESERVED = {"frontend", "database", "edge"}
 KINDS = ("web", "worker", "cron")
 SETTINGS = ("package", "kind", "root", "build", "start", "pre_deploy", "health", "port")
+# Files that say how a service of another language, or of any, is built.
+FOREIGN = (
+    *("Dockerfile", "requirements.txt", "pyproject.toml", "Pipfile", "go.mod", "Cargo.toml", "Gemfile"),
+    *("composer.json", "pom.xml", "build.gradle", "build.gradle.kts", "mix.exs"),
+)
 PLAIN_NAMES = {"", "backend", "server"}
 FRAMEWORKS = ("fastify", "express", "koa", "hono", "@nestjs/core", "@hapi/hapi")
 
@@ -30,7 +36,7 @@ FRAMEWORKS = ("fastify", "express", "koa", "hono", "@nestjs/core", "@hapi/hapi")
 @dataclass(frozen=True)
 class Unit:
     """``root`` is the folder that is uploaded and in which the commands run, ``package`` the unit's own; ``port`` is
-    the variable with its port.
+    the variable with its port. ``obstacle`` is why the sandbox cannot run it.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Unit:
     health: str = ""  # path; empty for a unit that does not serve HTTP
     port: str = "PORT"
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    obstacle: Obstacle | None = None
 
 
 def read_units(
@@ -50,7 +57,10 @@ def read_units(
 ) -> tuple[Unit, ...]:
     """Return the units in the order of a deploy: those that serve HTTP first. Raises ConfigError."""
     services = read_services(tree, platform)
-    found = list(_described(tree, packages, sites, services) if services else _by_scripts(tree, packages, sites))
+    if services:
+        found = list(_described(tree, packages, sites, services))
+    else:
+        found = list(_by_scripts(tree, packages, sites) if packages else _by_languages(tree))
     known = {unit.name for unit in found}
     units = [_with(unit, given.get(unit.name, {}), packages) for unit in found]
     units += [
@@ -59,7 +69,7 @@ def read_units(
         if name not in known
     ]
     for unit in units:
-        if not unit.start:
+        if not unit.start and not unit.obstacle:
             raise ConfigError(
                 f"{join(unit.package, 'package.json')} has no script named start, so the unit {unit.name} has no start"
                 f" command. Add the script, or give the command: {unit.name}.start=COMMAND.",
@@ -84,18 +94,16 @@ def _described(
         package = runs[0] if runs else packages.get(nearest(service.folder, packages) or "")
         if package and package.is_workspace and len(backends) == 1:
             package = packages[backends[0]]
-        if package is None:
-            raise ConfigError(
-                f"{service.file}: the service {service.name or service.folder} is in"
-                f" {service.folder or 'the top folder'}, where there is no package.json. Correct rootDir.",
-                code="no_package",
-                file=service.file,
-            )
+        obstacle = service.obstacle
+        if package is None or (not runs and service.file not in RENDER and _is_foreign(tree, service.folder)):
+            obstacle = obstacle or _no_package(service)
+        if package is None or obstacle:
+            package = packages.get(service.folder) or Package(service.folder, {}, None)
         if package.folder in sites:
             continue
         name = _plain(service.name) or _name(package)
         kind = service.kind or ("worker" if WORKERS.search(name) else "web")
-        base = _unit(tree, packages, package, name, kind)
+        base = _foreign(tree, package, name, kind, obstacle) if obstacle else _unit(tree, packages, package, name, kind)
         described = {
             "build": service.build,
             "start": service.start,
@@ -121,6 +129,17 @@ def _by_scripts(tree: Tree, packages: Mapping[str, Package], sites: set[str]) ->
         if "worker" in package.scripts and not WORKERS.search(name):
             worker = "worker" if name == "api" else f"{name}-worker"
             yield replace(_unit(tree, packages, package, worker, "worker"), start=run_script(package, "worker"))
+
+
+def _by_languages(tree: Tree) -> Iterator[Unit]:
+    """Yield a unit for each folder with a program of another language, in a repository without a package of Node."""
+    folders = {join(path.rpartition("/")[0]): path for path in tree.named(*reversed(FOREIGN))}
+    for folder, path in folders.items():
+        package = Package(folder, {}, None)
+        name = _name(package)
+        cause = f"{path} is not of a package of Node, and the sandbox can run nothing else"
+        obstacle = Obstacle(path, cause, "Give a shop with a package.json and a lockfile.", "no_package")
+        yield _foreign(tree, package, name, "worker" if WORKERS.search(name) else "web", obstacle)
 
 
 def _named(tree: Tree, packages: Mapping[str, Package], name: str, values: Mapping[str, str]) -> Unit:
@@ -153,6 +172,34 @@ def _unit(tree: Tree, packages: Mapping[str, Package], package: Package, name: s
         port=port_variable(variables),
         variables=variables,
     )
+
+
+def _foreign(tree: Tree, package: Package, name: str, kind: str, obstacle: Obstacle) -> Unit:
+    """Return a unit that only its platform can build: it needs neither a lockfile nor a script."""
+    variables = example(tree, package)
+    health, port = HEALTH if kind == "web" else "", port_variable(variables)
+    return Unit(name, kind, package.folder, package.root, "", "", "", health, port, variables, obstacle)
+
+
+def _is_foreign(tree: Tree, folder: str) -> bool:
+    """Whether a folder holds a program of another language."""
+    return join(folder, "package.json") not in tree and any(join(folder, name) in tree for name in FOREIGN)
+
+
+def _no_package(service: Service) -> Obstacle:
+    """Return why the sandbox cannot run a service that is not one of Node. Raises ConfigError for a service whose file
+    says node: Render could not run it either.
+    """
+    where = service.folder or "the top folder"
+    if service.file in RENDER:
+        raise ConfigError(
+            f"{service.file}: the service {service.name or service.folder} is in {where}, where there is no"
+            " package.json. Correct rootDir.",
+            code="no_package",
+            file=service.file,
+        )
+    cause = f"{service.file}: there is no package.json in {where}, and the sandbox can run services of Node only"
+    return Obstacle(service.file, cause, "Add the package.json, or remove the file.", "no_package")
 
 
 def _with(unit: Unit, given: Mapping[str, str], packages: Mapping[str, Package]) -> Unit:

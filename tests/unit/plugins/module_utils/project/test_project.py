@@ -576,3 +576,69 @@ def test_a_file_that_is_broken_is_named(tmp_path: Path, file: str, text: str, wo
 @pytest.mark.parametrize(("name", "called"), [("all", "all-shop"), ("x" * 300, "x" * 63), ("Acme Shop!", "acme-shop")])
 def test_a_name_fits_ansible(name: str, called: str) -> None:
     assert read_facts(Tree.of(SINGLE), name=name).name == called
+
+
+PYTHON_API = {
+    "render.yaml": "services: [{type: web, name: orders, runtime: python, rootDir: api, healthCheckPath: /up}]",
+    "api/requirements.txt": "fastapi",
+}
+GO_BESIDE_NODE = {
+    **PNPM_WORKSPACE,
+    "services/search/railway.json": '{"build": {"buildCommand": "go build"}, "deploy": {"startCommand": "./search"}}',
+    "services/search/go.mod": "module search",
+}
+IMAGE = {"render.yaml": "services: [{type: web, name: cms, runtime: image, image: {url: docker.io/acme/cms}}]"}
+# What the platform can run and only the sandbox cannot: the shop, what the sandbox cannot run, and the units.
+BEYOND_THE_SANDBOX = {
+    "a Dockerfile at Railway": (
+        {**NO_REDIS, "railway.json": '{"build": {"builder": "DOCKERFILE"}, "deploy": {"healthcheckPath": "/up"}}'},
+        ["api"],
+        ["api"],
+    ),
+    "a Dockerfile without a lockfile": (
+        {"package.json": api(), "railway.toml": '[build]\nbuilder = "dockerfile"\n', "Dockerfile": "FROM node"},
+        ["api"],
+        ["api"],
+    ),
+    "a Dockerfile and nothing else": ({"Dockerfile": "FROM scratch"}, ["api"], ["api"]),
+    "Python at Render": (PYTHON_API, ["orders"], ["orders"]),
+    "Docker at Render": (
+        {**API_ONLY, "render.yaml": "services: [{type: web, name: a, runtime: docker}, {type: worker, name: b}]"},
+        ["a"],
+        ["a", "b"],
+    ),
+    "an image at Render": (IMAGE, ["cms"], ["cms"]),
+    "Go beside Node at Railway": (GO_BESIDE_NODE, ["search"], ["api", "search"]),
+    "Python at Railway": (
+        {"railway.json": '{"build": {"builder": "RAILPACK", "buildCommand": "pip install ."}}', "pyproject.toml": ""},
+        ["api"],
+        ["api"],
+    ),
+    "a lockfile of bun": ({"package.json": api(), "bun.lock": "{}"}, ["bun.lock"], ["api"]),
+    "a workspace of bun": (
+        {
+            "package.json": package("top", workspaces=["apps/*"], packageManager="bun@1.3.0"),
+            "bun.lock": "{}",
+            "package-lock.json": NPM,
+            "apps/api/package.json": api(),
+        },
+        ["bun.lock"],
+        ["api"],
+    ),
+    "a site of Nuxt": (
+        {**TWO_APPS, "apps/frontend/package.json": package("web", dependencies={"nuxt": "4"})},
+        ["frontend"],
+        ["api", "worker"],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", BEYOND_THE_SANDBOX)
+def test_a_project_is_written_for_what_only_the_sandbox_cannot_run(shape: str, tmp_path: Path) -> None:
+    shop, beyond, units = BEYOND_THE_SANDBOX[shape]
+    written = write(tmp_path, shop)
+    for environment in ("production", "staging"):
+        inventory = yaml.safe_load((tmp_path / f"ops/{environment}/group_vars/storefronts/vars.yml").read_text())
+        assert sorted(unit["name"] for unit in inventory["backend_units"]) == units
+    named = [line.split(":")[0] for line in written["lines"] if line.startswith("the sandbox")]
+    assert named == [f"the sandbox cannot run {name}" for name in beyond]

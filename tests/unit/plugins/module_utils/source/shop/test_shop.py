@@ -14,7 +14,11 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.downloads import downloads
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.packages import read_packages
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.scripts import script_of
-from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.shop import Shop, read_shop
+from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.shop import (
+    Shop,
+    read_shop,
+    refuse_obstacles,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.tree import Tree
 
 EXAMPLE = Path(__file__).parents[6] / "sandbox" / "shop"
@@ -291,7 +295,7 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
     ("files", "settings", "file", "remedy"),
     [
         ({"README.md": ""}, {}, "package.json", "Give the top"),
-        ({"Dockerfile": "FROM node"}, {}, "package.json", "the build of Dockerfile cannot be done here"),
+        ({"Dockerfile": "FROM node"}, {}, "Dockerfile", "Give a shop with a package.json"),
         ({"package.json": api(scripts={"start": " "}), "package-lock.json": NPM}, {}, "package.json", "Add the script"),
         (without("package-lock.json", API_ONLY), {}, "package.json", "commit the lockfile"),
         (without("pnpm-lock.yaml", WORKSPACE), {}, "apps/web/package.json", "commit the lockfile"),
@@ -355,7 +359,7 @@ def test_what_is_unknown_or_cannot_run_is_refused_with_the_file_and_the_remedy(
     files: dict[str, str], settings: dict[str, dict[str, str]], file: str, remedy: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        shop(files, **settings)
+        refuse_obstacles(shop(files, **settings))
     assert file in str(refused.value)
     assert remedy in str(refused.value)
 
