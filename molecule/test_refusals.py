@@ -37,6 +37,10 @@ REFUSALS: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["prj_wrong", str(uuid.UUID(int=7)), "127.0.0.1:1", "database_url", "not-ours.example"],
     ),
+    "a vendor that refuses connections": (
+        {"frontend_api_url": "http://127.0.0.1:1", **FRONTEND},
+        ["No answer from Vercel at http://127.0.0.1:1", "frontend_api_url", "status page"],
+    ),
     "an unknown release": ({"release": "v9.9.9", **FRONTEND}, ["v9.9.9", "git fetch --tags"]),
     "an unknown token": ({"frontend_token": "not-a-token", **FRONTEND}, ["Vercel", "token"]),
     "an empty source folder": (

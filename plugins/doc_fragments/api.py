@@ -26,6 +26,13 @@ options:
         the error says when to rerun the task.
     type: float
     default: 30.0
+  unreachable_timeout:
+    description:
+      - Seconds during which the module retries a request that gets no response, because the connection is refused or
+        lost or the request times out. One attempt takes no longer either. By default, and at most, as long as any other
+        request.
+      - The playbooks set it to 10 as long as a run has not changed anything.
+    type: float
   allow_plain_http:
     description:
       - Allows secrets to be sent over plain HTTP to another machine. Secrets are tokens, webhooks, secret headers of

@@ -206,6 +206,7 @@ class Teller:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         options = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
+        options["unreachable"] = params["unreachable_timeout"]
         self.cloudflare = Cloudflare(params["api_token"], params["api_url"], warn=runtime.warn, **options)
         self.warn, self.close = runtime.warn, self.cloudflare.close
 

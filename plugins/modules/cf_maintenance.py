@@ -292,6 +292,7 @@ class Client:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
     hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "warn": runtime.warn}
     limits = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
+    limits["unreachable"] = params["unreachable_timeout"]
     if params["state"] == "status":  # somebody waits for it
         limits["deadline"] = params["timeout"]
     waiter = Waiter(

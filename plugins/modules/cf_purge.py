@@ -319,7 +319,7 @@ def argument_spec() -> dict[str, Any]:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Cloudflare:
     limits = {"timeout": params["timeout"], "deadline": min(params["retry_timeout"], ATTEMPTS * params["timeout"])}
     hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "warn": runtime.warn}
-    hooks["allow_plain_http"] = params["allow_plain_http"]
+    hooks |= {"allow_plain_http": params["allow_plain_http"], "unreachable": params["unreachable_timeout"]}
     return Cloudflare(params["api_token"], params["api_url"], **limits, **hooks)
 
 

@@ -257,6 +257,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> GitHub:
         "before_write": runtime.before_write,
         "tick": runtime.heartbeat,
         "allow_plain_http": params["allow_plain_http"],
+        "unreachable": params["unreachable_timeout"],
     }
     return GitHub(params["api_token"], params["repository"], params["api_url"], timeout=params["timeout"], **hooks)
 

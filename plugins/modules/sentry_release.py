@@ -274,6 +274,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Sentry:
         "before_write": runtime.before_write,
         "tick": runtime.heartbeat,
         "allow_plain_http": params["allow_plain_http"],
+        "unreachable": params["unreachable_timeout"],
     }
     return Sentry(params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], **hooks)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import modules_for
+from jinja2 import Environment
 
 from conftest import ROOT
 from tests.documents import document
@@ -55,7 +56,24 @@ def test_what_an_inventory_does_not_set_is_left_out(variable: str) -> None:
     """A play of the frontend alone has no token of the backend; ansible-core 2.18 renders every group for
     every task.
     """
-    assert [text for text in PLAY[variable].values() if "omit" not in text] == []
+    ours = {"unreachable_timeout"}  # no inventory sets it
+    assert [text for name, text in PLAY[variable].items() if "omit" not in text and name not in ours] == []
+
+
+@pytest.mark.parametrize(
+    ("run", "seconds"),
+    [
+        ({"ansible_check_mode": False}, "10"),
+        ({"ansible_check_mode": True, "release_lease": ""}, "10"),
+        ({"ansible_check_mode": False, "release_lease": ""}, "180"),
+        ({"ansible_check_mode": False, "release_lease": "token"}, "180"),
+    ],
+)
+def test_a_run_is_patient_with_a_vendor_only_after_it_has_taken_the_lease(run: dict[str, Any], seconds: str) -> None:
+    """A rollback without a reachable store has an empty lease, but still has something to put back."""
+    assert Environment(autoescape=False).from_string(PLAY["__patience"]).render(run) == seconds
+    vendors = ("frontend_vercel", "backend_railway", "backend_render", "edge_cloudflare")
+    assert {PLAY[vendor]["unreachable_timeout"] for vendor in vendors} == {"{{ __patience }}"}
 
 
 def test_each_vendor_has_a_group_of_its_own() -> None:

@@ -58,6 +58,7 @@ def wrong(options: Options, context: Context) -> list[str]:
 def client(options: Options) -> GitHub:
     """Return a client of the repository. Raises ConfigError for an address or a repository that is none."""
     more = {name: options[name] for name in ("timeout", "allow_plain_http")}
+    more["unreachable"] = options.get("unreachable_timeout")
     made = GitHub(options["api_token"], options["repository"], options["api_url"], **more)
     if problem := url_problem("api_url", options["api_url"]):
         raise ConfigError(f"{problem}. Correct api_url.", code="bad_api_url")

@@ -24,7 +24,7 @@ except ImportError as error:  # reported by core.module.run through missing_requ
     REQUESTS_ERROR = str(error)
 
 from .deadline import TICK_EVERY, nothing
-from .errors import ApiError, ConfigError, RunbookError
+from .errors import ApiError, ConfigError, RunbookError, Unreachable
 from .http_errors import LOST, RETRIED_STATUS, Parser, body_of, malformed, never_left, refused, unreachable
 from .rate_limit import is_limited, wanted_pause
 from .redact import redact
@@ -78,11 +78,12 @@ class ApiClient:
     """Speaks to one vendor's API.
 
     ``timeout`` is in seconds for one attempt with its whole body, ``deadline`` in seconds for a call with all its
-    retries, by default the smaller of 180 and six times ``timeout``. GET, HEAD, PUT and DELETE are tried again on
-    connection errors, timeouts, 429 and 502–504; POST and PATCH only where the request never left, on 429, or with
-    ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``, such
-    as a path that is a secret. ``option`` is where the user gave ``base_url``, which holds no credentials, and is HTTPS
-    where a secret is sent to another machine, unless ``allow_plain_http``.
+    retries, by default the smaller of 180 and six times ``timeout``. ``unreachable`` is in seconds for a call that gets
+    no answer at all, where that is less; a vendor that answers, if only to ask for a pause, has ``deadline``. GET,
+    HEAD, PUT and DELETE are tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the
+    request never left, on 429, or with ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are
+    masked beside those in ``headers``, such as a path that is a secret. ``option`` is where the user gave ``base_url``,
+    which holds no credentials, and is HTTPS where a secret is sent to another machine, unless ``allow_plain_http``.
 
     ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at
     most ``seconds``; it raises where nothing may be written. ``tick`` is called every few seconds while an answer or a
@@ -101,6 +102,7 @@ class ApiClient:
         allow_plain_http: bool = False,
         timeout: float = 30,
         deadline: float | None = None,
+        unreachable: float | None = None,
         before_write: Callable[[float], float] = unlimited,
         tick: Callable[[], None] = nothing,
         is_busy: Callable[[requests.Response], bool] = never,
@@ -115,8 +117,9 @@ class ApiClient:
             refuse_plain_http(base_url, option, f"the secret that {vendor} asks for", allow_plain_http)
         self.vendor, self._option = vendor, option
         self.base_url = base_url.rstrip("/")
-        self.timeout = timeout
         self.deadline = min(DEADLINE, ATTEMPTS * timeout) if deadline is None else deadline
+        self.unreachable = self.deadline if unreachable is None else min(unreachable, self.deadline)
+        self.timeout = min(timeout, self.unreachable)
         self._headers = dict(headers)
         self._parse_error, self._is_busy = parse_error, is_busy
         self._before_write, self._tick = before_write, tick
@@ -163,7 +166,8 @@ class ApiClient:
         """
         retry_lost = method in SAFE_METHODS if idempotent is None else idempotent
         writes = method not in READS if writes is None else writes
-        give_up = self._clock() + max(self.deadline, timeout or 0)
+        began = self._clock()
+        give_up = began + max(self.deadline, timeout or 0)
         attempt = 0
         while True:
             seconds = min(timeout or self.timeout, max(give_up - self._clock(), 0.001))
@@ -173,7 +177,9 @@ class ApiClient:
             if not isinstance(outcome, Failure):
                 return outcome
             pause = max(outcome.pause, min(BACKOFF_CAP, 0.5 * 2**attempt) * (0.5 + self._jitter() / 2))
-            if not outcome.retry or self._clock() + pause > give_up:
+            silent = isinstance(outcome.error, Unreachable)
+            latest = min(give_up, began + self.unreachable) if silent else give_up
+            if not outcome.retry or self._clock() + pause > latest:
                 raise outcome.error
             self._wait(pause)
             attempt += 1

@@ -26,6 +26,7 @@ def api_options(api_url: str, *environment: str) -> Spec:
         "api_token": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, list(environment))},
         "api_url": {"type": "str", "default": api_url},
         "timeout": {"type": "float", "default": 30.0},
+        "unreachable_timeout": {"type": "float"},
         **plain_http_options(),
     }
 

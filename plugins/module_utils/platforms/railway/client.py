@@ -70,6 +70,7 @@ def connect(
         "tick": heartbeat,
         "allow_plain_http": params.get("allow_plain_http", False),
         "deadline": params.get("deadline"),
+        "unreachable": params.get("unreachable_timeout"),
     }
     api = ApiClient(
         "Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks

@@ -107,6 +107,24 @@ def test_pauses_grow_up_to_the_cap_until_the_deadline(clock: Clock) -> None:
     assert clock.now - 1000 <= 100
 
 
+def test_a_vendor_that_gives_no_answer_is_given_up_sooner_than_one_that_asks_for_a_pause(clock: Clock) -> None:
+    refused = requests.ConnectionError("refused")
+    vendor = FakeVendor([refused] * 9)
+    with pytest.raises(Unreachable, match=r"No answer from Acme at https://api\.acme\.example/"):
+        client_of(vendor, clock, unreachable=10, jitter=lambda: 1.0).request("GET", "/")
+    assert clock.sleeps == [0.5, 1, 2, 4]
+    clock.sleeps.clear()
+    busy = FakeVendor([reply(429, headers={"Retry-After": "60"}), reply(200)])
+    client_of(busy, clock, unreachable=10).request("GET", "/")
+    assert clock.sleeps == [60]
+
+
+def test_a_vendor_that_hangs_gets_one_attempt_of_that_time(clock: Clock) -> None:
+    client = client_of(FakeVendor([]), clock, unreachable=10)
+    assert (client.timeout, client.deadline) == (10, 180)
+    assert client_of(FakeVendor([]), clock, timeout=2, unreachable=400).unreachable == 12
+
+
 def test_jitter_halves_a_pause_at_most(clock: Clock) -> None:
     client_of(FakeVendor([reply(503), reply(200)]), clock, jitter=lambda: 0.0).request("GET", "/")
     assert clock.sleeps == [0.25]
