@@ -7,7 +7,8 @@ playbooks alone.
 Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``,
 which it can move at most. It returns ``problems``, each with its remedy; ``units``, the backend's with every key;
 ``paths``, each absolute; ``folder``, where paths inside the checklist's options start; and ``release``, that of HEAD
-where the run needs one and names none. It only reads, in check mode too, and never fails because of what it finds, so
+where the run needs one and names none; ``given``, what the commands that the run prints take over from its command
+line: {options, secrets}. It only reads, in check mode too, and never fails because of what it finds, so
 that the playbook can refuse all problems at once.
 """
 
@@ -27,13 +28,15 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ..module_utils.core.redact import redact
-from ..module_utils.release import options, paths, variable_changes
+from ..module_utils.release import options, pages, paths, variable_changes
 from ..module_utils.release.head import release_of_head
 from ..module_utils.release.variable_names import OPTIONS, OWN
 from ..plugin_utils.repeated_names import inventory_files, repeated
+from ..plugin_utils.screen.ansible_facts import given_to_run
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 NAME = re.compile(r"[A-Za-z_]\w*")
+FREEZING = ("deploy", "preflight", "status")
 MAGIC = ("hostvars", "vars", "groups", "environment")  # they hold everything once more
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -63,17 +66,20 @@ class ActionModule(ActionBase):
             commanded=commanded,
         )
         unread = options.unread(given)
+        passed = given_to_run(given.playbook, self._loader)
         result |= {
             "changed": False,
             "problems": [
                 *options.wrong(entries, given),
                 *variable_changes.on_command_line(written()),
                 *lost_limit(),
+                *self._freezes(values, variables),
                 *self._repeated(names, variables),
             ],
             "units": options.units(entries, values),
             "paths": found,
             "release": release,
+            "given": {"options": [*passed.connection, *passed.carried], "secrets": [*passed.secrets]},
             "folder": paths.start(inventory_folder, here, {"preflight_checks", "preflight_systems"} & commanded),
         }
         if unread:
@@ -120,6 +126,15 @@ class ActionModule(ActionBase):
                 data, _show = self._loader._get_file_contents(str(file))
                 found += repeated(to_text(data), file.name, names)
         return found
+
+    def _freezes(self, values: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with the storefronts of the inventory's freezes, in the playbooks that obey or show them:
+        a rollback must not wait for a calendar.
+        """
+        known = [str(name) for name in (variables.get("groups") or {}).get("storefronts") or ()]
+        checks = values.get("preflight_checks")
+        if known and self._task.args.get("playbook") in FREEZING and isinstance(checks, (list, tuple)):
+            yield from pages.unknown_storefronts([one for one in checks if isinstance(one, Mapping)], known)
 
     def _surfaces(self, values: Mapping[str, Any]) -> Sequence[str]:
         """Return the surfaces that this run moves: those that the task names, or those of the inventory."""

@@ -41,6 +41,7 @@ from ..plugin_utils.screen.ansible_facts import (
     checks_the_inventory,
     event_of,
     expected_hosts,
+    given_to_run,
     imported_playbook,
     learn_secrets,
     wants_json,
@@ -264,7 +265,9 @@ class CallbackModule(Default):
         if name not in self._screen.runs:
             variables = self._play.get_variable_manager().get_vars(play=self._play, host=host)
             learn_secrets(self._screen.mask, variables)
-            about = about_run(self._playbook, self._play, name, variables, several=len(self._screen.hosts) > 1)
+            several = len(self._screen.hosts) > 1
+            passed = given_to_run(self._playbook, self._play.get_variable_manager()._loader, self._screen.mask)
+            about = about_run(self._playbook, self._play, name, variables, several, passed)
             run = Run(about, functools.partial(self._keep_log, name))
             self._screen.runs[name] = run
             self._screen.show(run, run.begin())

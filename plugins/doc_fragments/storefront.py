@@ -179,7 +179,8 @@ options:
         default: []
   command:
     description:
-      - How the page's commands are written, with the folder of the C(playbooks), the C(inventory) and the C(limit).
+      - How the page's commands are written, with the folder of the C(playbooks), the C(inventory), the C(limit) and
+        the C(options).
     type: dict
     default: {}
     suboptions:
@@ -191,6 +192,11 @@ options:
         type: str
       inventory:
         description: Sources of the inventory.
+        type: list
+        elements: str
+        default: []
+      options:
+        description: Further options of the run as they are written on a command line, such as C(-e @values.yml).
         type: list
         elements: str
         default: []

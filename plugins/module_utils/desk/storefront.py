@@ -65,6 +65,7 @@ SENTRY: Spec = {
 COMMAND: Spec = {
     **_text("playbooks", "limit"),
     "inventory": {"type": "list", "elements": "str", "default": []},
+    "options": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -156,7 +157,9 @@ def command(params: Params, playbook: str, *options: str) -> str:
         words += ["-i", _near(source)]
     if given.get("limit"):
         words += ["--limit", given["limit"]]
-    return " ".join([*map(shlex.quote, words), *options])
+    named = {option.partition("=")[0] for option in options}  # they count instead of those of the run
+    passed = [option for option in given.get("options") or [] if option.partition("=")[0] not in named]
+    return " ".join([*map(shlex.quote, words), *passed, *options])
 
 
 def _near(path: str) -> str:

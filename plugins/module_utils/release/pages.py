@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from .spelling import suggestion
 
 LEVELS = ("ok", "attention", "down")
 REFUSED = "refused"
@@ -35,7 +38,9 @@ def document(page: str, names: Sequence[str], facts: Mapping[str, Mapping[str, A
 def _report(facts: Mapping[str, Any]) -> dict[str, Any]:
     found = facts.get("desk_report")
     if found:
-        return dict(found)
+        given = (facts.get("preflight_checked") or {}).get("given") or {}
+        # a command of the page names FILE instead of the secrets that this run was given
+        return {**found, **({"file_sets": list(given["secrets"])} if "-e @FILE" in str(found) else {})}
     why = facts.get("rollout_failure") or facts.get("release_message") or "its page could not be made"
     return {"level": REFUSED, "error": str(why)}
 
@@ -49,3 +54,17 @@ def window_options(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the options of the check of windows and freezes in the inventory's list of checks; empty without it."""
     found = next((one for one in checks if one.get("id") in ("C19", "deploy_window")), {})
     return dict(found.get("options") or {})
+
+
+def unknown_storefronts(checks: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with each storefront of a freeze that is not in the inventory: the freeze would not stop the
+    one that was meant.
+    """
+    for number, freeze in enumerate(window_options(checks).get("freezes") or [], 1):
+        named = freeze.get("storefronts") or [] if isinstance(freeze, Mapping) else []
+        for name in re.split(r"\s*,\s*", named) if isinstance(named, str) else named:
+            if str(name) not in known:
+                yield (
+                    f"preflight_checks: freezes {number} names the storefront {name!r}, and the inventory has none of"
+                    f" that name{suggestion(str(name), known) or '.'} Its storefronts are {', '.join(known)}"
+                )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 
 from .amounts import date
+from .corrected import corrected
+from .given import name_of, without
 from .page import ATTENTION, Line
 
 TITLES = {
@@ -76,11 +78,15 @@ class About:
     began: float = 0.0
     check: bool = False
     several: bool = False
+    limit: str = ""
     inventory: Sequence[str] = ()
+    connection: Sequence[str] = ()  # the options for Ansible's vault
     contacts: Sequence[str] = ()
     dashboards: Sequence[str] = field(default_factory=tuple)
     url: str = ""
-    options: Sequence[str] = ()  # what else was chosen on the command line and is no secret
+    options: Sequence[str] = ()  # the extra variables of the command line, for this playbook
+    carried: Sequence[str] = ()  # those that another playbook needs too
+    secrets: Sequence[str] = ()  # the variables that FILE has to set
 
     @property
     def kind(self) -> str:
@@ -104,19 +110,29 @@ class About:
 
     def command(self, playbook: str, *options: str) -> str:
         """Return the command that runs another playbook of ours the way this one was run."""
+        named = [name_of(option) for option in options]
+        return self._command(playbook, *without(self.carried, *filter(None, named)), *options)
+
+    def again(self, *options: str) -> str:
+        """Return the command that runs this playbook again, with ``options`` instead of its own of the same name."""
+        own = without(self.options, *filter(None, map(name_of, options)))
+        names = [*map(name_of, own)]
+        named = shlex.quote(self.release) if self.release else "RELEASE"
+        release = [f"-e release={named}"] if self.kind in NAMING and "release" not in names else []
+        to = [f"-e to={shlex.quote(self.to)}"] if self.to and self.kind == "rollback" and "to" not in names else []
+        return self._command(self.kind, *release, *to, *own, *options)
+
+    def refused(self, why: str) -> str:
+        """Return the command that runs this playbook again once what it was refused for is corrected."""
+        return replace(self, options=corrected(self.options, why)).again()
+
+    def _command(self, playbook: str, *options: str) -> str:
         given = PurePath(self.playbook)
         by_name = f"{self.playbook.rpartition('.')[0]}.{playbook}"  # storefront.runbook.deploy
         book = str(given.with_name(f"{playbook}.yml")) if given.suffix in (".yml", ".yaml") else by_name
         words = ["ansible-playbook", book]
         for source in self.inventory:
             words += ["-i", source]
-        if self.several:
-            words += ["--limit", self.storefront]
-        return " ".join([*map(shlex.quote, words), *options])
-
-    def again(self, *options: str) -> str:
-        """Return the command that runs this playbook again."""
-        named = shlex.quote(self.release) if self.release else "<release>"
-        release = [f"-e release={named}"] if self.kind in NAMING else []
-        to = [f"-e to={shlex.quote(self.to)}"] if self.to else []
-        return self.command(self.kind, *release, *to, *self.options, *options)
+        if self.limit:
+            words += ["--limit", self.limit]
+        return " ".join([*map(shlex.quote, words), *self.connection, *options])

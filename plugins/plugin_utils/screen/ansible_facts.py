@@ -5,30 +5,53 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
 import shlex
 import socket
+import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 from typing import Any
 
+import yaml
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.splitter import parse_kv
+from ansible.parsing.splitter import parse_kv, split_args
 from ansible.template import Templar
+from ansible.utils.path import unfrackpath
 
-from .about import NAMING, PAGES, TITLES, About, kind_of
+from ...module_utils.core.redact import redact
+from . import given
+from .about import PAGES, TITLES, About, kind_of
 from .event import Event
 from .secrets import Mask, is_secret
 
-CHOICES = ("backup", "undo", "emergency")  # of a restore and of a hotfix
-# options that are not repeated: the first is named separately, and a lease is taken over once
-ONCE = ("to", "break_lease")
+ONCE = ("break_lease",)  # a lease is taken over once
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
+@dataclass(frozen=True)
+class Given:
+    """What the commands that a run prints take over from its own: ``connection`` are the options for Ansible,
+    ``again`` and ``carried`` the extra variables for the same playbook and for another one, ``secrets`` the variables
+    that neither shows.
+    """
+
+    connection: Sequence[str]
+    again: Sequence[str]
+    carried: Sequence[str]
+    secrets: Sequence[str]
+
+
+def about_run(  # noqa: PLR0917 - what Ansible knows of a run, in one call
+    playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool, passed: Given
+) -> About:
     """Return what a storefront's run is, from its variables and the command line."""
     arguments = context.CLIARGS
     template = _template(variables)
@@ -47,7 +70,6 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
         where=socket.gethostname().partition(".")[0],
         began=time.time(),
         check=bool(arguments.get("check")),
-        several=several,
         inventory=[_short(source) for source in sources],
         contacts=[str(one) for one in _list(template, "notify_contacts", variables)],
         dashboards=[
@@ -55,35 +77,87 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
             for one in _list(template, "notify_links", variables)
             if isinstance(one, Mapping)
         ],
-        options=[
-            f"-e {_option(name, value)}"
-            for name in CHOICES
-            if (value := _text(template, name, variables) or str(variables.get(name) or ""))
-        ]
-        + repeated([str(text) for text in arguments.get("extra_vars") or ()], kind_of(path)),
+        several=several,
+        limit=host if several else str(arguments.get("subset") or ""),
+        connection=passed.connection,
+        options=passed.again,
+        carried=passed.carried,
+        secrets=passed.secrets,
         url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
     )
 
 
-def repeated(extra_vars: Sequence[str], kind: str) -> list[str]:
-    """Return each ``-e name=value`` of the command line that belongs into the command which runs it again: without
-    it that would be another run, such as one of every surface. Secrets are left out.
-    """
-    pairs: dict[str, str] = {}
+def given_to_run(playbook: str, loader: Any, masked: Callable[[str], str] = redact) -> Given:
+    """Return what the command line of this process gives to the run of a playbook."""
+    items = [*given_items([str(text) for text in context.CLIARGS.get("extra_vars") or ()], loader)]
+    specs = _specs(kind_of(playbook)) if items else {}
+    secret_names = {name for entry in specs.values() for name in _secret_names(entry)}
+
+    def hides(name: str, value: Any) -> bool:
+        return name in secret_names or is_secret(name) or given.holds_secret(value, secret_names, masked)
+
+    return Given(
+        connection=_connection(context.CLIARGS),
+        again=given.repeated(items, hides, ONCE),
+        carried=given.repeated(items, hides, {*ONCE, *specs.get("run", {})}),
+        secrets=given.hidden(items, hides, ONCE),
+    )
+
+
+def given_items(extra_vars: Sequence[str], loader: Any) -> Iterator[given.Item]:
+    """Yield each extra variable, file and mapping of the command line."""
     for text in extra_vars:
-        if not text.startswith(("@", "{", "[")):
-            pairs |= parse_kv(text)
-    left_out = {*CHOICES, *ONCE, "_raw_params", *(("release",) if kind in NAMING else ())}
-    return [
-        f"-e {_option(name, str(value))}"
-        for name, value in pairs.items()
-        if name not in left_out and not is_secret(name)
-    ]
+        if text.startswith("@"):
+            yield given.Item("file", f"@{_as_written(text[1:])}", _mapping(loader.load_from_file, text[1:]))
+        elif text.startswith(("{", "[")):
+            yield given.Item("mapping", text, _mapping(loader.load, text))
+        else:
+            for word in split_args(text):
+                values = {name: value for name, value in parse_kv(word).items() if name != "_raw_params"}
+                if values:
+                    yield given.Item("pair", word, values)
 
 
-def _option(name: str, value: str) -> str:
-    """Return an option as the command line takes it: Ansible splits a value with spaces that has no quotes."""
-    return shlex.quote(f'{name}="{value}"') if " " in value else f"{name}={shlex.quote(value)}"
+def _mapping(load: Callable[[str], Any], source: str) -> Mapping[str, Any]:
+    try:
+        found = load(source)
+    except (AnsibleError, OSError, ValueError):  # Ansible itself reports it
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _as_written(path: str) -> str:
+    """Return a path of the command line as it was written: Ansible has made it absolute."""
+    for word in sys.argv:
+        for text in (word, word.rpartition("@")[2], word.partition("=")[2]):
+            if text and unfrackpath(text, follow=False) == unfrackpath(path, follow=False):
+                return text
+    return _short(path)
+
+
+def _connection(arguments: Mapping[str, Any]) -> list[str]:
+    """Return the options that name how to open vaulted files."""
+    words = ["--ask-vault-pass"] if arguments.get("ask_vault_pass") else []
+    words += [f"--vault-id {shlex.quote(str(one))}" for one in arguments.get("vault_ids") or ()]
+    files = arguments.get("vault_password_files") or ()
+    return words + [f"--vault-password-file {shlex.quote(_as_written(str(file)))}" for file in files]
+
+
+@functools.cache
+def _specs(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the options of a playbook of ours by entry; of another one there are none."""
+    file = PLAYBOOKS / f"{kind}.meta.yml"
+    if kind not in TITLES or not file.is_file():
+        return {}
+    document = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
+    return {entry: described["options"] for entry, described in document["argument_specs"].items()}
+
+
+def _secret_names(options: Mapping[str, Any]) -> Iterator[str]:
+    for name, spec in options.items():
+        if spec.get("no_log"):
+            yield name
+        yield from _secret_names(spec.get("options") or {})
 
 
 def learn_secrets(mask: Mask, variables: Mapping[str, Any]) -> None:

@@ -12,8 +12,9 @@ from . import labels
 from .about import LEASED, LEVERS
 from .amounts import clock, moment, number
 from .failure import APPROVAL
+from .given import FILE, FILE_MUST_SET
 from .headline import headline
-from .page import ATTENTION, BAD, GOOD, Line
+from .page import ATTENTION, BAD, GOOD, LABEL, Line
 from .plan import SEPARATOR
 from .state import State
 from .text import listed, one_line
@@ -38,7 +39,14 @@ def lines(run: State, bad: bool) -> list[Line]:
     parts += [Line(one_line(note), "open", colour=ATTENTION) for note in _listed(run, "notes")[:_NOTES]]
     parts += [Line(one_line(what), "not asked") for what in _listed(run, "not_asked")]
     parts += _next(run, outcome, good)
-    return [*parts, *_more(run, good)]
+    return [*parts, *file_needed(run, parts), *_more(run, good)]
+
+
+def file_needed(run: State, shown: list[Line], broad: int = LABEL) -> list[Line]:
+    """Return what the file must have that a command names instead of secrets."""
+    if not any(line.command and FILE in line.text for line in shown):
+        return []
+    return [Line(FILE_MUST_SET.format(listed(run.about.secrets, 12)), "FILE", broad=broad)]
 
 
 def _live(run: State) -> list[Line]:
@@ -125,7 +133,8 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
             Line(about.again(), "once it is corrected", command=True),
         ]
     if outcome in ("failed", "checked"):
-        return [Line(about.again(), "once it is corrected", command=True)]
+        why = "" if run.leased else "\n".join([run.verdict, run.failed.why if run.failed else ""])
+        return [Line(about.refused(why), "once it is corrected", command=True)]
     return []
 
 
@@ -140,6 +149,11 @@ def _more(run: State, good: bool) -> list[Line]:
 
 def interrupted(run: State, why: str) -> list[Line]:
     """Return what is left of a run that did not finish, and how to continue."""
+    parts = _interrupted(run, why)
+    return [*parts, *file_needed(run, parts)]
+
+
+def _interrupted(run: State, why: str) -> list[Line]:
     about, step = run.about, run.step
     where = f" in {labels.of_step(step.name)}" if step else ""
     if about.kind not in LEASED:

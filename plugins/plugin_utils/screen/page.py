@@ -17,7 +17,7 @@ LABEL = 23
 TIME = 9
 SHORTEST = 30  # columns for a text beside its label
 NARROW = 50  # columns: label, text and time do not fit beside each other
-_OPTION, _GLUE = re.compile(r"(?<= )(-e|-i|--limit) "), "\u00a0"
+_OPTION, _GLUE = re.compile(r"(?<= )(-e|-i|--limit|--vault-id|--vault-password-file) "), "\u00a0"
 _WIDE_GAP = re.compile(" {4,}")  # between two cells of a row
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
 

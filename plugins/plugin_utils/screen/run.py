@@ -174,7 +174,8 @@ class Run(State):
         self.did.add(event.module)
         if self.about.kind in PAGES:
             self._listed = self._listed or isinstance(event.get("page"), list)
-            return pages.lines(event.get("page"))
+            shown = pages.lines(event.get("page"))
+            return [*shown, *ending.file_needed(self, shown, pages.LABEL - 1)]
         unit = self.plan.unit(event)
         event = self._whole(event, unit)
         summary = words(event, self.about.check or bool(event.args.get("check")))

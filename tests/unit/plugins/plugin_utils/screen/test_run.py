@@ -452,7 +452,7 @@ def test_what_ansible_puts_before_a_message_is_not_shown():
 
 def test_a_release_that_was_not_named_has_its_place_in_the_next_command():
     refused = at(5, "ansible.builtin.fail", "failed", msg="Nothing was changed. 1 to correct:\n- release is missing")
-    assert "-e release=<release>" in " ".join(shown(run_of(release=""), [refused], bad=True))
+    assert "-e release=RELEASE" in " ".join(shown(run_of(release=""), [refused], bad=True))
 
 
 def test_the_times_of_a_dress_rehearsal_are_the_plan():
