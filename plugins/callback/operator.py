@@ -225,6 +225,9 @@ class CallbackModule(Default):
                 (run.verdict or (run.failed and run.failed.why) for run in runs if run.verdict or run.failed), ""
             )
             self._screen.hand_over(pages.document(found, PurePath(self._playbook).stem, str(problem)))
+            for run in runs if found is not None else ():
+                if run.failed:  # such as to write the document to its file
+                    self._screen.complain(f"FAILED: {run.failed_at}: {run.failed.why}")
 
     def _follow(self) -> None:
         """Begin another run where a page is followed by a playbook that changes something, such as a rollback."""

@@ -26,6 +26,7 @@ from ansible.template import Templar
 from ansible.utils.path import unfrackpath
 
 from ...module_utils.core.redact import redact
+from ...module_utils.release.variable_names import RUN
 from . import given
 from .about import PAGES, TITLES, About, kind_of
 from .event import Event
@@ -56,7 +57,7 @@ def about_run(  # noqa: PLR0917 - what Ansible knows of a run, in one call
     arguments = context.CLIARGS
     template = _template(variables)
     given = arguments.get("args") or ()
-    path = next((str(one) for one in given if _is_playbook(str(one), playbook)), playbook)
+    path = next((str(one) for one in given if _is_playbook(str(one), playbook)), _short(playbook))
     sources = arguments.get("inventory") or ()
     named = _text(template, "notify_environment", variables)
     return About(
@@ -96,11 +97,14 @@ def given_to_run(playbook: str, loader: Any, masked: Callable[[str], str] = reda
     def hides(name: str, value: Any) -> bool:
         return name in secret_names or is_secret(name) or given.holds_secret(value, secret_names, masked)
 
+    once = {*ONCE}
+    if not any(_is_playbook(str(one), playbook) for one in context.CLIARGS.get("args") or ()):
+        once |= {name for name, readers in RUN.items() if kind_of(playbook) not in readers}  # it follows another one
     return Given(
         connection=_connection(context.CLIARGS),
-        again=given.repeated(items, hides, ONCE),
-        carried=given.repeated(items, hides, {*ONCE, *specs.get("run", {})}),
-        secrets=given.hidden(items, hides, ONCE),
+        again=given.repeated(items, hides, once),
+        carried=given.repeated(items, hides, {*once, *specs.get("run", {})}),
+        secrets=given.hidden(items, hides, once),
     )
 
 

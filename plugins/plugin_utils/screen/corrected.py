@@ -12,13 +12,14 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from .given import name_of
+from .given import name_of, without
 
 _SENTENCE = re.compile(r"\n(?:- )?|(?<=[.;]) (?=\S)")
 _MEANT = re.compile(r"did you mean ([\w./-]+)\?")
 _INSTEAD = re.compile(r"with -e (\w+)=<")
+_WANTED = re.compile(r"\bname [^.;]*?with -e (\w+)=(?:[A-Z]+\b|<)", re.IGNORECASE)
 _LEFT_OUT = re.compile(r"\bleave (?P<what>[^.;]*)", re.IGNORECASE)
-_JUDGED = r"(?= (?:is|are|has|have|must|cannot|needs|holds|names|takes|belongs)\b|:|\.\w|\[)"
+_JUDGED = r"(?=(?: \([^)]*\))? (?:is|are|has|have|must|cannot|needs|holds|names|takes|belongs)\b|:|\.\w|\[)"
 
 
 def corrected(options: Sequence[str], why: str) -> list[str]:
@@ -26,7 +27,11 @@ def corrected(options: Sequence[str], why: str) -> list[str]:
     names = [name_of(option) for option in options]
     found = [(option, new) for option in options for new in _corrected(option, why)]
     # an option under another name does not count beside one that has that name already
-    return [new for option, new in found if name_of(new) in ("", name_of(option)) or name_of(new) not in names]
+    kept = [new for option, new in found if name_of(new) in ("", name_of(option)) or name_of(new) not in names]
+    wanted = [
+        match[1] for line in _SENTENCE.split(why) if "does not read it" not in line for match in _WANTED.finditer(line)
+    ]
+    return [*without(kept, *wanted), *(f"-e {name}={name.upper()}" for name in dict.fromkeys(wanted))]
 
 
 def _corrected(option: str, why: str) -> Iterator[str]:
@@ -63,10 +68,10 @@ def _mapping(option: str, why: str) -> Iterator[str]:
 def _verdict(name: str, value: str, why: str) -> str | None:
     """Return ``name=value`` as it should be; empty to leave it out, and None where nothing is said of it."""
     sentences = _SENTENCE.split(why)
+    if any(re.search(rf"(?<!-e )\b{name}\b", out["what"]) for out in _LEFT_OUT.finditer(why)):
+        return ""
     for sentence, following in zip(sentences, [*sentences[1:], ""], strict=True):
-        if any(re.search(rf"(?<!-e )\b{name}\b", out["what"]) for out in _LEFT_OUT.finditer(sentence)):
-            return ""
-        if not re.match(rf"(?:[a-z, ]+: )?{name}\b{_JUDGED}", sentence):
+        if not re.match(rf"(?:[a-z, ]+: )?{name}\b{_JUDGED}", sentence) and not _judges(name, value, sentence):
             continue
         meant = _MEANT.search(sentence)
         if f"{name} is not a variable" in sentence:
@@ -80,3 +85,19 @@ def _verdict(name: str, value: str, why: str) -> str | None:
             return ""
         return f"{name}={meant[1] if meant and ',' not in value else name.upper()}"
     return None
+
+
+def _judges(name: str, value: str, sentence: str) -> bool:
+    """Whether a value is wrong by what a module says, whose own option has another name; or a part of it, such as one
+    of two releases.
+    """
+    if (
+        name.endswith("_path")
+        and "/" in value
+        and re.search(rf"{re.escape(value.rpartition('/')[0])}(?=[\s:/)])", sentence)
+    ):
+        return True
+    quoted = [re.escape(repr(part)) for part in {value, *re.split(r"\.\.|,", value)} if part]
+    return any(
+        re.search(rf"\b(?:is|be) {part}|{part} (?:is (?:unknown|not|no)|does not)\b", sentence) for part in quoted
+    )

@@ -88,6 +88,10 @@ class Screen:
         """Print the document that a program reads."""
         self._print(self.mask(document), "")
 
+    def complain(self, problem: str) -> None:
+        """Print what failed beside a document that a program reads."""
+        self.display.display(self.mask(problem), stderr=True)
+
     def _print(self, text: str, colour: str) -> None:
         if self.held:
             self._kept.append((text, colour))

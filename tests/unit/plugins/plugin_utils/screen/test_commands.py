@@ -119,6 +119,11 @@ def test_another_playbook_gets_what_does_not_belong_to_this_run_alone(command_li
     assert given().carried == ['-e \'{"store": "local"}\'', "-e @missing.yml"], "a file that cannot be read is kept"
 
 
+def test_a_playbook_that_follows_another_gets_its_own_options_alone(command_line) -> None:
+    command_line("-e", "remedy=rollback", "-e", "output=text", "-e", "surfaces=edge", "-e", "baseline_broken=yes")
+    assert given("rollback.yml").again == ["-e surfaces=edge", "-e baseline_broken=yes"]
+
+
 def test_the_options_of_the_vault_are_kept(command_line) -> None:
     command_line("--vault-id", "prod@prompt", "--vault-id", "./key file")
     assert given().connection == ["--vault-id prod@prompt", "--vault-id './key file'"]
