@@ -24,6 +24,7 @@ from .state import State, Step
 from .text import brief, clean, one_line
 
 NOTIFY = ("slack_message", "github_deployment", "sentry_release", "run_events")
+REMEDIES = ("cf_purge", "prisma_migrate", "backend_service")  # what a diagnosis changes, after its page
 QUIET = (
     "deploy_lease",
     "run_report",
@@ -172,7 +173,7 @@ class Run(State):
             return []
         repeated = event.module in self.did
         self.did.add(event.module)
-        if self.about.kind in PAGES:
+        if self.about.kind in PAGES and (event.module not in REMEDIES or not self._listed):
             self._listed = self._listed or isinstance(event.get("page"), list)
             shown = pages.lines(event.get("page"))
             return [*shown, *ending.file_needed(self, shown, pages.LABEL - 1)]

@@ -467,3 +467,21 @@ def test_the_times_of_a_dress_rehearsal_are_the_plan():
     assert live({"shop": run}, {}, BEGAN + 36) == "release the backend     (4 s, planned 12 s)"
     ended = shown(run, [report(62, release="v1.1.0")], Page(100))
     assert any(line.startswith("RELEASED v1.1.0 in 32") for line in ended), "without the rehearsal"
+
+
+def test_the_remedy_of_a_diagnosis_is_on_the_screen_after_the_page():
+    page = at(3, f"{COLLECTION}storefront_diagnosis", page=[{"text": "1. Stopped"}])
+    purged = at(5, f"{COLLECTION}cf_purge", changed=True, zone="shop.example", everything=True)
+    lines = shown(run_of(playbook="playbooks/diagnose.yml"), [page, purged])
+    at_page = next(number for number, line in enumerate(lines) if "1. Stopped" in line)
+    assert any("purge" in line for line in lines[at_page + 1 :]), lines
+
+
+def test_what_fills_the_file_of_a_command_is_below_a_page_and_below_a_failure():
+    secret = {"options": ["-e @FILE"], "secrets": ["redis_url", "store"]}
+    failed = at(5, "ansible.builtin.fail", "failed", msg="unit is 'x'")
+    needed = "a file of yours that sets redis_url, store; encrypt it with ansible-vault"
+    assert needed in " ".join(" ".join(shown(run_of(**secret), [failed], bad=True)).split())
+    row = {"text": "ansible-playbook diagnose.yml -e @FILE", "command": True}
+    page = at(3, f"{COLLECTION}storefront_status", page=[row])
+    assert needed in " ".join(" ".join(shown(run_of(playbook="playbooks/status.yml", **secret), [page])).split())
