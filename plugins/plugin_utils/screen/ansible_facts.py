@@ -34,6 +34,7 @@ from .secrets import Mask, is_secret
 
 ONCE = ("break_lease",)  # a lease is taken over once
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+VAULTED = b"$ANSIBLE_VAULT"  # how an encrypted file begins
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -95,16 +96,18 @@ def given_to_run(playbook: str, loader: Any, masked: Callable[[str], str] = reda
     secret_names = {name for entry in specs.values() for name in _secret_names(entry)}
 
     def hides(name: str, value: Any) -> bool:
-        return name in secret_names or is_secret(name) or given.holds_secret(value, secret_names, masked)
+        secret = name in secret_names or is_secret(name) or _holds_encrypted(value)
+        return secret or given.holds_secret(value, secret_names, masked)
 
-    once = {*ONCE}
+    once, own = {*ONCE}, {*specs.get("run", {})}
+    apart = given.taken_apart(items, own)
     if not any(_is_playbook(str(one), playbook) for one in context.CLIARGS.get("args") or ()):
         once |= {name for name, readers in RUN.items() if kind_of(playbook) not in readers}  # it follows another one
     return Given(
         connection=_connection(context.CLIARGS),
         again=given.repeated(items, hides, once),
-        carried=given.repeated(items, hides, {*once, *specs.get("run", {})}),
-        secrets=given.hidden(items, hides, once),
+        carried=given.repeated(apart, hides, {*once, *own}),
+        secrets=given.hidden(items, hides, once) or given.hidden(apart, hides, {*once, *own}),
     )
 
 
@@ -112,7 +115,8 @@ def given_items(extra_vars: Sequence[str], loader: Any) -> Iterator[given.Item]:
     """Yield each extra variable, file and mapping of the command line."""
     for text in extra_vars:
         if text.startswith("@"):
-            yield given.Item("file", f"@{_as_written(text[1:])}", _mapping(loader.load_from_file, text[1:]))
+            read = {} if _is_vaulted(text[1:]) else _mapping(loader.load_from_file, text[1:])
+            yield given.Item("file", f"@{_as_written(text[1:])}", read)
         elif text.startswith(("{", "[")):
             yield given.Item("mapping", text, _mapping(loader.load, text))
         else:
@@ -128,6 +132,21 @@ def _mapping(load: Callable[[str], Any], source: str) -> Mapping[str, Any]:
     except (AnsibleError, OSError, ValueError):  # Ansible itself reports it
         return {}
     return found if isinstance(found, Mapping) else {}
+
+
+def _is_vaulted(path: str) -> bool:
+    """Whether a whole file is encrypted: none of its values may be written out."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(VAULTED)) == VAULTED
+    except OSError:
+        return False
+
+
+def _holds_encrypted(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_encrypted, value.values()))
+    return any(map(_holds_encrypted, value)) if isinstance(value, (list, tuple)) else _is_encrypted(value)
 
 
 def _as_written(path: str) -> str:

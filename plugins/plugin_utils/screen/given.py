@@ -66,6 +66,14 @@ def repeated(items: Sequence[Item], hides: Hides, left_out: Collection[str] = ()
     return [*without(options, FROM_ENV), f"-e {FROM_ENV}={','.join([*asked, *names])}"]
 
 
+def taken_apart(items: Sequence[Item], own: Collection[str]) -> list[Item]:
+    """Return the items of a run for another playbook: that refuses a file which has the run's ``own`` options too, so
+    the rest of it is written out.
+    """
+    mixed = [item.kind == "file" and 0 < len(item.values.keys() & set(own)) < len(item.values) for item in items]
+    return [Item("mapping", "", item.values) if split else item for item, split in zip(items, mixed, strict=True)]
+
+
 def hidden(items: Sequence[Item], hides: Hides, left_out: Collection[str] = ()) -> list[str]:
     """Return the secret variables that the operator's own file has to set."""
     found = [

@@ -119,6 +119,16 @@ def test_another_playbook_gets_what_does_not_belong_to_this_run_alone(command_li
     assert given().carried == ['-e \'{"store": "local"}\'', "-e @missing.yml"], "a file that cannot be read is kept"
 
 
+def test_of_a_file_with_options_of_the_run_another_playbook_gets_the_rest(command_line, tmp_path) -> None:
+    (tmp_path / "mixed.yml").write_text("release: v1\nsurfaces: edge\nredis_url: redis://:sesame99@h\n")
+    command_line("-e", "@mixed.yml")
+    assert given().again == ["-e @mixed.yml"]
+    assert given().carried == ['-e \'{"surfaces": "edge"}\'', "-e @FILE"]
+    assert given().secrets == ["redis_url"]
+    (tmp_path / "mixed.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n61\n")
+    assert given().carried == ["-e @mixed.yml"], "nothing of an encrypted file is written out"
+
+
 def test_a_playbook_that_follows_another_gets_its_own_options_alone(command_line) -> None:
     command_line("-e", "remedy=rollback", "-e", "output=text", "-e", "surfaces=edge", "-e", "baseline_broken=yes")
     assert given("rollback.yml").again == ["-e surfaces=edge", "-e baseline_broken=yes"]

@@ -478,7 +478,7 @@ def test_the_remedy_of_a_diagnosis_is_on_the_screen_after_the_page():
 
 
 def test_what_fills_the_file_of_a_command_is_below_a_page_and_below_a_failure():
-    secret = {"options": ["-e @FILE"], "secrets": ["redis_url", "store"]}
+    secret: dict[str, Any] = {"options": ["-e @FILE"], "secrets": ["redis_url", "store"]}
     failed = at(5, "ansible.builtin.fail", "failed", msg="unit is 'x'")
     needed = "a file of yours that sets redis_url, store; encrypt it with ansible-vault"
     assert needed in " ".join(" ".join(shown(run_of(**secret), [failed], bad=True)).split())
