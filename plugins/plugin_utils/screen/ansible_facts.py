@@ -26,7 +26,6 @@ from ansible.template import Templar
 from ansible.utils.path import unfrackpath
 
 from ...module_utils.core.redact import redact
-from ...module_utils.release.variable_names import RUN
 from . import given
 from .about import PAGES, TITLES, About, kind_of
 from .event import Event
@@ -101,8 +100,10 @@ def given_to_run(playbook: str, loader: Any, masked: Callable[[str], str] = reda
 
     once, own = {*ONCE}, {*specs.get("run", {})}
     apart = given.taken_apart(items, own)
-    if not any(_is_playbook(str(one), playbook) for one in context.CLIARGS.get("args") or ()):
-        once |= {name for name, readers in RUN.items() if kind_of(playbook) not in readers}  # it follows another one
+    playbooks = [str(one) for one in context.CLIARGS.get("args") or ()]
+    if not any(_is_playbook(one, playbook) for one in playbooks):  # it follows the one that was named
+        known = {name for entry in specs.values() for name in entry}
+        once |= {name for one in playbooks for name in _specs(kind_of(one)).get("run", {})} - known
     return Given(
         connection=_connection(context.CLIARGS),
         again=given.repeated(items, hides, once),

@@ -29,8 +29,8 @@ def command_line(monkeypatch, tmp_path):
     (tmp_path / "values.yml").write_text("surfaces: backend\nstore: local\nredis_url: redis://:pa55word@h\n")
     (tmp_path / "run.yml").write_text("release: v1.1.0\n")
 
-    def parse(*words):
-        argv = ["ansible-playbook", "deploy.yml", *words]
+    def parse(*words, playbook="deploy.yml"):
+        argv = ["ansible-playbook", playbook, *words]
         monkeypatch.setattr(sys, "argv", argv)
         cli = PlaybookCLI(argv)
         cli.init_parser()
@@ -130,7 +130,17 @@ def test_of_a_file_with_options_of_the_run_another_playbook_gets_the_rest(comman
 
 
 def test_a_playbook_that_follows_another_gets_its_own_options_alone(command_line) -> None:
-    command_line("-e", "remedy=rollback", "-e", "output=text", "-e", "surfaces=edge", "-e", "baseline_broken=yes")
+    command_line(
+        "-e",
+        "remedy=rollback",
+        "-e",
+        "output=text",
+        "-e",
+        "surfaces=edge",
+        "-e",
+        "baseline_broken=yes",
+        playbook="diagnose.yml",
+    )
     assert given("rollback.yml").again == ["-e surfaces=edge", "-e baseline_broken=yes"]
 
 
