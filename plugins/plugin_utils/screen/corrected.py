@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from ...module_utils.core.json_text import loads
 from .given import name_of, without
 
 _SENTENCE = re.compile(r"\n(?:- )?|(?<=[.;]) (?=\S)")
@@ -50,7 +51,7 @@ def _corrected(option: str, why: str) -> Iterator[str]:
 def _mapping(option: str, why: str) -> Iterator[str]:
     """Yield a mapping without the variables that are wrong; another option as it is."""
     try:
-        values = json.loads(shlex.split(option)[-1])
+        values = loads(shlex.split(option)[-1])
     except ValueError:
         values = None
     if not isinstance(values, dict):
