@@ -35,6 +35,7 @@ from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
 from ..module_utils.release.platforms import modules_for
+from ..plugin_utils import compiled  # noqa: F401 (before the modules, which it reads compiled)
 
 COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"
