@@ -42,7 +42,7 @@ def test_a_changed_file_is_compiled_again(package: Path) -> None:
     assert importlib.import_module("shelf.cart").ITEMS == 22
 
 
-def test_what_is_no_file_of_the_package_is_left_to_the_finders_that_follow(package: Path) -> None:
+def test_anything_but_a_file_of_the_package_is_left_to_the_other_finders(package: Path) -> None:
     finder = CompiledOnce("shelf.")
     assert finder.find_spec("shelf.cart", [str(package)]) is not None
     assert finder.find_spec("shelf.bare", [str(package)]) is None, "a folder without __init__.py"
