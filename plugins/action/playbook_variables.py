@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
 from ..module_utils.core.redact import redact
-from ..module_utils.release import options, pages, paths, variable_changes
+from ..module_utils.release import options, page_options, pages, paths, variable_changes
 from ..module_utils.release.head import release_of_head
 from ..module_utils.release.variable_names import OPTIONS, OWN
 from ..plugin_utils.repeated_names import inventory_files, repeated
@@ -71,6 +72,9 @@ class ActionModule(ActionBase):
             "changed": False,
             "problems": [
                 *options.wrong(entries, given),
+                *page_options.problems(
+                    given.playbook, values, str(variables.get("inventory_hostname")), datetime.now(UTC)
+                ),
                 *variable_changes.on_command_line(written()),
                 *lost_limit(),
                 *self._freezes(values, variables),

@@ -105,7 +105,8 @@ from ..module_utils.core.bounds import refuse_outside
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.redis.connection import REDIS_ERROR, Server, connect, redis_options, secrets_of
-from ..module_utils.redis.keys import MOST_SCANNED, count, refuse_unbounded, unlink
+from ..module_utils.redis.keys import MOST_SCANNED, count, unlink
+from ..module_utils.redis.limits import refuse_unbounded
 
 
 def argument_spec() -> dict[str, Any]:

@@ -173,10 +173,8 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.redis.connection import REDIS_ERROR, Server, connect, redis_options, secrets_of
 from ..module_utils.redis.keys import MOST_SCANNED, biggest, count
+from ..module_utils.redis.limits import LONGEST_INTERVAL, MOST_KEYS
 from ..module_utils.redis.report import described, ping
-
-MOST = 1000  # of the biggest keys
-LONGEST_INTERVAL = 60.0  # seconds
 
 
 def argument_spec() -> dict[str, Any]:
@@ -191,7 +189,7 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Server:
     refuse_outside("interval", params["interval"], 0, LONGEST_INTERVAL, "seconds")
-    refuse_outside("biggest", params["biggest"], 0, MOST, "keys")
+    refuse_outside("biggest", params["biggest"], 0, MOST_KEYS, "keys")
     refuse_outside("scan_limit", params["scan_limit"], 1, MOST_SCANNED, "keys")
     return connect(params)
 

@@ -128,17 +128,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..module_utils.core import progress
-from ..module_utils.core.bounds import refuse_outside
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.desk import logs, logs_page
 from ..module_utils.desk.logs_follow import follow
-from ..module_utils.desk.storefront import refuse_unfit, refuse_unknown, secrets, storefront_options, unit_names
-
-MOST_SECONDS = 600.0
+from ..module_utils.desk.storefront import refuse_unfit, secrets, storefront_options, unit_names
+from ..module_utils.release.page_options import log_asks
 
 
 def argument_spec() -> dict[str, Any]:
@@ -159,13 +156,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Runtime:
-    refuse_unfit(params)
-    refuse_unknown(params, params["unit"])
-    refuse_outside("follow", params["follow"], 0, MOST_SECONDS, "seconds")
-    if params["follow"] and params["until"]:
-        raise ConfigError(
-            "follow waits for new lines, so until has no meaning. Leave one of them out.", code="bad_time"
-        )
+    refuse_unfit(params, *log_asks(params, unit_names(params), params["storefront"], datetime.now(UTC)))
     return runtime
 
 

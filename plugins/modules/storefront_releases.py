@@ -79,11 +79,12 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import nothing
 from ..module_utils.desk import platforms, systems
 from ..module_utils.desk.board import board
-from ..module_utils.desk.compare import compare, two
+from ..module_utils.desk.compare import compare
 from ..module_utils.desk.gather import gather
 from ..module_utils.desk.releases_page import board_page, compare_page
 from ..module_utils.desk.storefront import refuse_unfit, secrets, storefront_options, unit_names
 from ..module_utils.desk.unsafe import unsafe
+from ..module_utils.release.page_options import two_releases
 
 NEEDED = ("ledger", "database")
 
@@ -100,7 +101,7 @@ def plan(params: dict[str, Any], client: None) -> Plan:
     known = systems.sources(params)
     asked = {name: known[name] for name in NEEDED if name in known}
     if params["compare"]:
-        old, new = two(params["compare"])
+        old, new = two_releases(params["compare"])
         facts = gather({name: source for name, source in asked.items() if name == "ledger"}, params["timeout"])
         return Plan({}, {}, result=compare_page(params, compare(params, facts, old, new)))
     facts = gather({**platforms.sources(params), **asked}, params["timeout"])

@@ -20,17 +20,6 @@ from .storefront import Params
 COMMITS, FILES = 30, 2000
 
 
-def two(text: str) -> tuple[str, str]:
-    """Read v1.0.0..v1.1.0. Raises ConfigError for anything else."""
-    old, dots, new = text.partition("..")
-    if not dots or not old.strip() or not new.strip() or ".." in new or new.startswith("."):
-        raise ConfigError(
-            f"compare is {text!r}. Name two releases with two dots between them, such as v1.0.0..v1.1.0.",
-            code="bad_compare",
-        )
-    return old.strip(), new.strip()
-
-
 def compare(params: Params, facts: Facts, old: str, new: str) -> dict[str, Any]:
     """Return what ``new`` has and ``old`` has not, and the other way round."""
     path = params.get("path")

@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from ..core.amounts import moment
-from ..core.bounds import refuse_outside
-from ..core.errors import ConfigError
 from ..core.json_text import loads
 from ..core.redact import MASK, SENSITIVE, redact
-from . import log_pattern
+from ..release import log_pattern
+from ..release.page_options import times_of
 
 LEVELS = ("debug", "info", "warning", "error")
 WORDS = {
@@ -27,9 +25,6 @@ WORDS = {
     **dict.fromkeys(("error", "err", "fatal", "critical", "crit", "alert", "emerg", "50", "60"), "error"),
 }
 LONGEST = 2000  # characters of a line
-SPAN = re.compile(r"(\d+)\s*(s|min|m|h|d)", re.IGNORECASE)
-SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 IDS = ("reqId", "requestId", "request_id", "req_id", "traceId", "trace_id", "x-request-id")
 TOKENS = re.compile(
     r"\b(?:(?:sk|pk|rk)_(?:live|test)_\w{8,}|whsec_\w{8,}|gh[pousr]_\w{20,}|xox[abpr]-[\w-]{10,}|AKIA[0-9A-Z]{16}"
@@ -95,44 +90,9 @@ class Wanted:
 
 def wanted(params: Mapping[str, Any], now: datetime) -> Wanted:
     """Read a module's options. Raises ConfigError for a time or a pattern that cannot be read."""
-    zone = ZoneInfo(params["timezone"])
-    since = time_of(params["since"], "since", zone, now)
-    until = time_of(params["until"], "until", zone, now) if params["until"] else None
-    if until and since >= until:
-        raise ConfigError(
-            f"since ({params['since']}) is not before until ({params['until']}), so no line could match. Swap them.",
-            code="bad_time",
-        )
-    if since > now:
-        raise ConfigError(f"since is {params['since']}, which is in the future. Correct it.", code="bad_time")
-    refuse_outside("limit", params["limit"], 1, MOST, "lines")
+    since, until = times_of(params, now)
     pattern, request, text = log_pattern.compiled(params["grep"]), params["request"] or "", params["filter"] or ""
     return Wanted(since, until, params["level"], pattern, request, params["limit"], text)
-
-
-MOST = 5000  # lines of a page
-
-
-def time_of(text: str, option: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """Read 15m, 2h, 1d (ago), 02:30 (of today, or of yesterday where that is still to come) or 2026-03-01T02:30."""
-    given = text.strip()
-    span = SPAN.fullmatch(given)
-    try:
-        if span:
-            return now - timedelta(seconds=int(span[1]) * SECONDS[span[2].lower()])
-        if clock := CLOCK.fullmatch(given):
-            local = now.astimezone(zone).replace(
-                hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0), microsecond=0
-            )
-            return (local if local <= now else local - timedelta(days=1)).astimezone(UTC)
-        read = datetime.fromisoformat(given)
-        return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"{option} is {text!r}, which is not a time. Write 15m, 2h or 1d for so long ago, 02:30 for today, or"
-            " 2026-03-01T02:30.",
-            code="bad_time",
-        ) from None
 
 
 def line_of(unit: str, at: Any, level: Any, message: str, secrets: Iterable[str] = ()) -> Line | None:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ..core.wait import Waiter
+from ..release.page_options import MOST_LINES as MOST
 from .gather import Fact
-from .logs import MOST, Line, Wanted
+from .logs import Line, Wanted
 
 PAUSE = 1.0  # seconds between two readings
 LATE = timedelta(minutes=1)  # by which a vendor may deliver a line after newer ones

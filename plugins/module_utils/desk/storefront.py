@@ -6,23 +6,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 from ..core.bounds import refuse_outside, refuse_time_limit
-from ..core.errors import ConfigError
 from ..core.process import ansibles_folder
 from ..core.redact import secrets_of_url
 from ..release.page_budget import MOST_SECONDS
-from ..release.spelling import suggestion
+from ..release.page_options import MOST_HOURS, Ask, refuse, zone_of
 from ..site.check_options import CHECK
 
 Spec = dict[str, dict[str, Any]]
 Params = Mapping[str, Any]
-MOST_HOURS = 365 * 24  # that a backup may be old
 
 
 def _text(*names: str, **more: Any) -> Spec:
@@ -107,23 +105,15 @@ def secrets(params: Params) -> list[str]:
     return [*found, *([password, unquote(password)] if password else [])]
 
 
-def refuse_unfit(params: Params) -> None:
-    """Raise ConfigError for options that no source could use."""
-    zone_of(params["timezone"])
-    refuse_time_limit("timeout", params["timeout"], MOST_SECONDS)
-    refuse_outside("database.backup_max_age", params["database"]["backup_max_age"], 0, MOST_HOURS, "hours")
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone. Raises ConfigError for a name that is none."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise ConfigError(
-            f"timezone {name!r} is not known{suggestion(name, available_timezones()) or '.'} Use an IANA name such as"
-            " America/New_York.",
-            code="bad_timezone",
-        ) from None
+def refuse_unfit(params: Params, *more: Ask) -> None:
+    """Raise ConfigError for options that no source could use, and for what ``more`` questions refuse."""
+    age = params["database"]["backup_max_age"]
+    fit: list[Ask] = [
+        partial(zone_of, params["timezone"]),
+        partial(refuse_time_limit, "timeout", params["timeout"], MOST_SECONDS),
+        partial(refuse_outside, "database.backup_max_age", age, 0, MOST_HOURS, "hours"),
+    ]
+    refuse([*fit, *more])
 
 
 def units(params: Params) -> list[Mapping[str, Any]]:
@@ -134,18 +124,6 @@ def unit_names(params: Params) -> list[str]:
     """Return every unit that a page can be about: the frontend and those of the backend."""
     frontend = ["frontend"] if (params.get("frontend") or {}).get("project") else []
     return [*frontend, *(str(unit["name"]) for unit in units(params))]
-
-
-def refuse_unknown(params: Params, wanted: Sequence[str], option: str = "unit") -> None:
-    """Raise ConfigError for a unit that the storefront does not have, with the one that was probably meant."""
-    known = unit_names(params)
-    for name in wanted:
-        if name not in known:
-            raise ConfigError(
-                f"{option} is {name!r}, and {params['storefront']} has no such unit{suggestion(name, known) or '.'} Its"
-                f" units are {', '.join(known) or 'none'}.",
-                code="unknown_unit",
-            )
 
 
 def command(params: Params, playbook: str, *options: str) -> str:

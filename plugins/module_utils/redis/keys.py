@@ -6,36 +6,15 @@
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.errors import ConfigError
 from .connection import Server, explained
+from .limits import refuse_unbounded
 
 BATCH = 500  # keys of one SCAN, and of one UNLINK
 MOST_SCANNED = 100_000_000  # keys
-LITERAL = 2  # characters that a pattern must have besides its wildcards before anything is removed
-_CLASS = re.compile(r"\[(?:\\.|[^\]\\])*\]?")
-
-
-def literal(pattern: str) -> str:
-    """Return the characters of a pattern that stand for themselves: those outside of *, ? and [...]."""
-    escaped = [found[1] for found in re.finditer(r"\\(.)", pattern)]
-    plain = re.sub(r"\\.", "", pattern)
-    return "".join(escaped) + re.sub(r"[*?]", "", _CLASS.sub("", plain))
-
-
-def refuse_unbounded(pattern: str) -> None:
-    """Raise ConfigError for a pattern that names no key in particular: it would empty the database."""
-    named = re.sub(r"\W|_", "", literal(pattern))
-    if len(named) < LITERAL:
-        raise ConfigError(
-            f"pattern is {pattern!r}, which has no literal beginning or part: it would remove keys of everybody, such"
-            " as sessions and carts. Name what is meant, such as product:*.",
-            code="no_literal",
-        )
 
 
 @dataclass

@@ -76,7 +76,7 @@ def problems(
         return ["The edge holds the shop, and edge_zone is not set. Set it and edge_token, or the edge stays closed"]
     if state != ON:
         return []
-    found = []
+    found = _wrong_values(until, minutes, time.time() if now is None else now)
     if chosen != "edge" and "backend" not in surfaces:
         found.append(
             "Neither the edge nor the backend can hold the shop: set edge_zone and edge_maintenance_key, or add backend"
@@ -87,7 +87,25 @@ def problems(
             f"maintenance_until is set, but the shop would be held {WAYS[chosen]}, which does not end automatically."
             " Set edge_zone and edge_maintenance_key, or leave maintenance_until out"
         )
-    if until and (wrong := _wrong_time(until, time.time() if now is None else now)):
+    return found
+
+
+def wrong_options(values: Mapping[str, Any], now: datetime) -> list[str]:
+    """Return what is wrong with the options of maintenance.yml by themselves. An empty one is not given."""
+    found, given = [], values.get("maintenance_state")
+    try:
+        state = ON if given is None else state_of(given)
+    except ValueError as error:
+        found, state = [str(error)], ON
+    minutes, until = values.get("maintenance_minutes"), values.get("maintenance_until")
+    if state == ON:
+        found += _wrong_values(until or "", 30 if minutes in (None, "") else minutes, now.timestamp())
+    return found
+
+
+def _wrong_values(until: str, minutes: Any, now: float) -> list[str]:
+    found = []
+    if until and (wrong := _wrong_time(until, now)):
         found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00Z, within a week")
     if not str(minutes).isdecimal() or not 1 <= int(minutes) <= LONGEST:
         found.append(f"maintenance_minutes is {minutes}. Set it to 1 to {LONGEST}")

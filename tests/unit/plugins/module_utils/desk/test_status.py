@@ -9,14 +9,11 @@ import threading
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.board import board
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.clues import made_indexes
-from ansible_collections.storefront.runbook.plugins.module_utils.desk.compare import two
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.drift import drift
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.gather import gather
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.status_page import build
-from ansible_collections.storefront.runbook.plugins.module_utils.desk.storefront import refuse_unknown
 from ansible_collections.storefront.runbook.plugins.module_utils.release import pages
 
 from tests.unit.plugins.module_utils.desk.facts import (
@@ -288,12 +285,6 @@ def test_the_board_says_why_not() -> None:
     assert all(one.units["api"] == "not known" for one in unknown)
 
 
-@pytest.mark.parametrize("text", ["v1.0.0", "..v1", "v1..", "a..b..c", "", "v1...v2"])
-def test_what_is_no_pair_of_releases_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError):
-        two(text)
-
-
 def test_an_index_counts_until_it_is_taken_away() -> None:
     files = {
         "1": 'CREATE INDEX "a" ON "t" ("x"); CREATE UNIQUE INDEX b ON public."u"(y); -- CREATE INDEX "c" ON "t" ("x");',
@@ -310,12 +301,6 @@ def test_a_system_that_does_not_answer_holds_nobody_up() -> None:
     assert found["quick"].value == 1
     assert found["slow"].problem == "no answer within 0.2 s"
     assert found["broken"].kind == "internal"
-
-
-def test_a_unit_that_is_not_there_is_refused_with_the_one_that_was_meant() -> None:
-    with pytest.raises(ConfigError, match="did you mean worker"):
-        refuse_unknown(PARAMS, ["wroker"])
-    refuse_unknown(PARAMS, ["frontend", "api"])
 
 
 @pytest.mark.parametrize(

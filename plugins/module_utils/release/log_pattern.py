@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from ..core.errors import ConfigError, WaitTimeout
 from ..core.json_text import loads
@@ -34,6 +35,7 @@ print(json.dumps([bool(pattern.search(text)) for text in given["texts"]]))
 """
 
 
+@lru_cache(maxsize=8)  # a run asks for it before it reads, and when it reads
 def compiled(text: str | None) -> re.Pattern[str] | None:
     """Return the pattern of the option grep. Raises ConfigError, with the position, for one that is none, and for one
     that takes too long on lines which are made to be hard for it.

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.desk.log_pattern import compiled, found
+from ansible_collections.storefront.runbook.plugins.module_utils.release.log_pattern import compiled, found
 
 
 @pytest.mark.parametrize(
