@@ -141,3 +141,13 @@ def railway(shop: Shop, document: str, **variables: Any) -> Any:
     answer.raise_for_status()
     assert "errors" not in answer.json(), answer.text
     return answer.json()["data"]
+
+
+def stop_worker(shop: Shop) -> None:
+    """Stop the worker in Railway's dashboard."""
+    worker = shop.at["railway"]["services"]["worker"]
+    document = "query($i: DeploymentListInput!) { deployments(input: $i, first: 1) { edges { node { id } } } }"
+    place = {"projectId": shop.at["railway"]["project"], "environmentId": shop.at["railway"]["environment"]}
+    edges = railway(shop, document, i={**place, "serviceId": worker})["deployments"]["edges"]
+    railway(shop, "mutation($i: String!) { deploymentStop(id: $i) }", i=edges[0]["node"]["id"])
+    assert wait_until(lambda: f"{shop.name}-worker" not in " ".join(shop.running_units()), 60)

@@ -332,21 +332,13 @@ def test_the_edge_shows_an_old_page_until_exactly_that_is_purged(live: Shop) -> 
     back_to(live.sandbox, "released")
 
 
-def _stop_worker(live: Shop) -> None:
-    worker = live.at["railway"]["services"]["worker"]
-    document = "query($i: DeploymentListInput!) { deployments(input: $i, first: 1) { edges { node { id } } } }"
-    place = {"projectId": live.at["railway"]["project"], "environmentId": live.at["railway"]["environment"]}
-    edges = desk.railway(live, document, i={**place, "serviceId": worker})["deployments"]["edges"]
-    desk.railway(live, "mutation($i: String!) { deploymentStop(id: $i) }", i=edges[0]["node"]["id"])
-    assert wait_until(lambda: "shop-worker" not in " ".join(live.running_units()), 60)
-
-
 def test_a_stopped_unit_is_started_and_a_bad_release_is_rolled_back(live: Shop) -> None:
-    _stop_worker(live)
+    desk.stop_worker(live)
     found = first(live)
     assert (found["id"], found["target"], found["remedy"]) == ("unit_stopped", "worker", "restart")
     played = live.play("diagnose.yml", remedy="restart", unit="worker")
     assert played.rc == 0, played.stdout
+    assert desk.status(live)["drift"] == [], "what our own remedy did"
     assert "unit_stopped" not in [one["id"] for one in desk.diagnosis(live)]
     played = live.play("diagnose.yml", "-e remedy=rollback")
     assert played.rc == 0, played.stdout
@@ -407,7 +399,7 @@ def test_a_printed_command_runs_when_it_is_copied_and_pasted(live: Shop) -> None
             "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE INDEX%' LIMIT 1"
         )
         cursor.execute(f'DROP INDEX "{cursor.fetchone()[0]}"')
-    _stop_worker(live)
+    desk.stop_worker(live)
     commands = printed(live)
     assert len(commands) >= 3, commands
     assert any("remedy=restart -e unit=worker" in command for command in commands), commands

@@ -146,9 +146,10 @@ def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, 
     until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until="2099-01-01T00:00:00Z")
     assert until.rc == 2
     assert "does not end automatically" in until.message
-    wrong = shop.play("maintenance.yml", **surfaces, maintenance_state="maybe")
+    wrong = shop.play("maintenance.yml", **surfaces, maintenance_state="maybe", maintenance_minutes=0)
     assert wrong.rc == 2
-    assert "Set it to on, off or status" in wrong.message
+    assert "Set it to on, off or status" in wrong.text
+    assert "maintenance_minutes is 0." in wrong.text
     assert (shop.writes(), shop.lease()["state"]) == ([], "released")
 
     closed = shop.play("maintenance.yml", maintenance_state="on", notify_events_url=receiver.url("/events"))
@@ -160,9 +161,14 @@ def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, 
     ]
     assert statuses(shop) == (200, 503)
     assert "by the variable MAINTENANCE_MODE" in closed.report["message"]
+    assert desk.status(shop)["drift"] == [], "what maintenance.yml itself changed"
     opened = shop.play("maintenance.yml", maintenance_state="off")
     assert opened.rc == 0, opened.stdout
     assert statuses(shop) == (200, 200)
     assert workers(shop)
+    page = desk.status(shop)
+    assert (page["level"], page["drift"]) == ("ok", [])
+    shop.set_variable(shop.at["railway"]["services"]["api"], "MAINTENANCE_MODE", "false")
+    assert [one["what"] for one in desk.status(shop)["drift"]] == ["api: MAINTENANCE_MODE was added"]
     again = shop.play("maintenance.yml", maintenance_state="off")
     assert "nothing was changed" in again.report["message"]

@@ -302,6 +302,7 @@ class FilterModule:
             "restart_problems": restart.problems,
             "restart_change": restart.change,
             "restart_message": restart.message,
+            "maintenance_change": maintenance.change,
             "maintenance_message": maintenance_message,
             "maintenance_stays": maintenance.stays_message,
             "migration_to_resolve": remedies.migration_to_resolve,

@@ -33,10 +33,10 @@ options:
     required: true
   kind:
     description:
-      - Kind of the run. V(scale), V(restart), V(variables), V(secrets), V(seed) and V(refresh) change what runs
-        without a release, and need O(change).
+      - Kind of the run. V(scale), V(restart), V(variables), V(secrets), V(seed), V(refresh) and V(maintenance)
+        change what runs without a release, and need O(change).
     type: str
-    choices: [deploy, rollback, restore, scale, restart, variables, secrets, seed, refresh]
+    choices: [deploy, rollback, restore, scale, restart, variables, secrets, seed, refresh, maintenance]
     default: deploy
   outcome:
     description:
@@ -287,7 +287,7 @@ from ..module_utils.release.lease_document import iso, last_holder
 from ..module_utils.release.ledger import find, make, place, same, write
 from ..module_utils.release.ledger_keys import Key, newest_first
 from ..module_utils.release.ledger_rules import OUTCOMES, fence, moment, refuse_contradictions, withdraw
-from ..module_utils.release.levers import KINDS
+from ..module_utils.release.levers import CHANGING
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
@@ -313,7 +313,7 @@ EVIDENCE = {
 def argument_spec() -> dict[str, Any]:
     return {
         "storefront": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["deploy", "rollback", "restore", *KINDS], "default": "deploy"},
+        "kind": {"type": "str", "choices": ["deploy", "rollback", "restore", *CHANGING], "default": "deploy"},
         "outcome": {"type": "str", "required": True, "choices": list(OUTCOMES)},
         "release": {"type": "str"},
         "commit": {"type": "str"},

@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from ..core.amounts import date, moment, number
+from ..release.maintenance import VARIABLE
 from .gather import Facts, value
+from .held import Held
 
 SLACK = 120.0  # seconds by which a platform's time may be after the record of our own run
 PINNED_ON = "auto-assignment of the production domains"
@@ -36,23 +38,33 @@ class Drift:
         return {"unit": self.unit, "kind": self.kind, "what": self.what, "since": self.since, "exact": self.exact}
 
 
-def drift(facts: Facts, stopped: Sequence[str] = ()) -> list[Drift]:
-    """Return every difference between what the ledger has of each unit and what its platform says. The ``stopped``
-    units were stopped by us, for a maintenance.
+def drift(facts: Facts, closed: Held | None = None) -> list[Drift]:
+    """Return every difference between what the ledger has of each unit and what its platform says, but for what the
+    maintenance ``closed`` has changed: its record in the ledger comes at the end.
     """
     recorded = (value(facts, "ledger") or {}).get("live")
     if not recorded:
         return []
     found: list[Drift] = []
-    for name, then in recorded["units"].items():
-        now = value(facts, f"unit:{name}")
+    for name, unit in recorded["units"].items():
+        now, then = value(facts, f"unit:{name}"), _maintained(unit, closed)
         if now is not None:
             since = str(recorded["since"])
-            if name not in stopped:
+            if not closed or name not in closed.units:
                 found += _served(name, then, now, since)
             found += _scaled(name, then, now, since)
             found += [*_variables(name, then, now, since), *_pins(name, now, since)]
     return found
+
+
+def _maintained(then: Mapping[str, Any], closed: Held | None) -> Mapping[str, Any]:
+    """Return what the ledger has of a unit, with what our maintenance may have changed of it: ``held`` variables, and
+    its deployments from ``held_since`` on.
+    """
+    held = [*then.get("held", []), *then.get("in_maintenance", [])]
+    if closed is None or not closed.recorded:
+        return {**then, "held": held}
+    return {**then, "held": [*held, VARIABLE], "held_since": closed.since}
 
 
 def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
@@ -86,8 +98,14 @@ def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: s
 
 
 def _by_a_lever(live: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """Whether scale.yml or variables.yml may have caused this deployment: it is not newer than their record."""
-    made, changed = moment(live.get("created_at")), moment(then.get("changed_at"))
+    """Whether a lever or a maintenance may have caused this deployment: it is not newer than the record of it, or the
+    maintenance has not ended.
+    """
+    made, changed, held = (
+        moment(at) for at in (live.get("created_at"), then.get("changed_at"), then.get("held_since"))
+    )
+    if made and held and made >= held:
+        return True
     return bool(made and changed and (made - changed).total_seconds() <= SLACK)
 
 
@@ -107,7 +125,7 @@ def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since
             ("changed", sorted(key for key in before.keys() & after.keys() if before[key] != after[key])),
         )
         for word, found in words:
-            names = [one for one in found if one not in then.get("held", [])]
+            names = [one for one in found if one not in then["held"]]
             if names:
                 at = _last_set(now, names)
                 what = f"{name}: {', '.join(names)} {_was(names)} {word}"
@@ -116,7 +134,7 @@ def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since
     began = moment(since)
     limit = began.timestamp() * 1000 + SLACK * 1000 if began else None
     late = [one for one in now.get("variables") or [] if limit and (one.get("at") or 0) > limit]
-    late = [one for one in late if one["name"] not in then.get("held", [])]
+    late = [one for one in late if one["name"] not in then["held"]]
     for one in sorted(late, key=lambda item: item["at"]):
         yield Drift(name, "variables", f"{name}: {one['name']} was set", _time(one["at"]), exact=True)
 

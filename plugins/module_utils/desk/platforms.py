@@ -26,10 +26,10 @@ from ..platforms.vercel import client as vercel
 from ..platforms.vercel.git import git_link
 from ..platforms.vercel.states import auto_assigns, describe, last_request, production, state_of, timestamp
 from ..platforms.vercel.variables import changes as variable_changes
+from ..release.maintenance import VARIABLE
 from ..release.page_budget import within
 from .storefront import Params
 
-MAINTENANCE = "MAINTENANCE_MODE"
 WINDOW, USUAL = 15, 120  # minutes in which answers are counted, and with which that is compared
 DAY = 24 * 60  # minutes
 ON = ("true", "1", "on", "yes")
@@ -124,7 +124,7 @@ def _railway(client: railway.Railway, params: Params, one: Mapping[str, Any]) ->
         "auto_deploy": settings.get("auto_deploy"),
         "start_command": settings.get("start_command"),
         "suspended": False,
-        "maintenance": _is_on(values.get(MAINTENANCE)),
+        "maintenance": _is_on(values.get(VARIABLE)),
         "variables": railway_digests(values, params["backend"]["api_token"]),
     }
     if one.get("kind") in (None, "web"):
@@ -153,7 +153,7 @@ def _render(client: render.Render, params: Params, _one: Mapping[str, Any]) -> d
         "auto_deploy": settings["auto_deploy"],
         "start_command": settings["start_command"],
         "suspended": settings["suspended"],
-        "maintenance": bool(mode.get("enabled")) or _is_on(values.get(MAINTENANCE)),
+        "maintenance": bool(mode.get("enabled")) or _is_on(values.get(VARIABLE)),
         "variables": render_digests(values, params["backend"]["api_token"]),
     }
 

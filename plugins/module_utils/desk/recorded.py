@@ -24,17 +24,20 @@ def live(records: Sequence[Record]) -> dict[str, Any] | None:
 
 
 def _apply(record: Record, units: dict[str, Any]) -> None:
-    """Take over what a lever has changed since: the replicas of a unit, and the variables that it has set (``held``).
-    Both redeploy the unit: a deployment until ``changed_at`` is theirs.
+    """Take over what a lever, a maintenance or a restore has changed since: the replicas of a unit, and the variables
+    that it has set (``held``, or ``in_maintenance`` until that ends). Each redeploys the unit: a deployment until
+    ``changed_at`` is theirs.
     """
     change = record.get("change") or {}
-    scaled = change.get("after", {}) if record["kind"] == "scale" else {}
-    names = change.get("names") or {}
-    for name in units.keys() & {*scaled, *names}:
+    after, names = change.get("after") or {}, change.get("names") or {}
+    for name in list(units) if record["kind"] == "restore" else units.keys() & {*after, *names}:
         unit = units[name] = {**units[name], "changed_at": record["finished_at"]}
-        unit["held"] = sorted({*unit.get("held", []), *names.get(name, [])})
-        if isinstance(scaled.get(name), Mapping):
-            unit["replicas"] = sum(scaled[name].values())
+        if record["kind"] == "maintenance":
+            unit["in_maintenance"] = names.get(name, [])
+        else:
+            unit["held"] = sorted({*unit.get("held", []), *names.get(name, [])})
+        if record["kind"] == "scale" and isinstance(after.get(name), Mapping):
+            unit["replicas"] = sum(after[name].values())
 
 
 def digests(record: Record, name: str) -> list[Mapping[str, Any]] | None:

@@ -23,7 +23,7 @@ def build(params: Params, facts: Facts, now: datetime) -> dict[str, Any]:
     """Return {report, page, lines}: the page as data, as rows for the screen, and as plain lines."""
     closed = held_by(facts)
     found = surfaces(facts, now, params["database"]["backup_max_age"], closed)
-    drifted, ends = drift(facts, closed.units if closed else ()), list(expiring(facts, now))
+    drifted, ends = drift(facts, closed), list(expiring(facts, now))
     held, notes = _lease(facts, now)
     levels = [one.level for one in found] + [level for level, _what, _days in ends]
     levels += [ATTENTION] if drifted or closed or held == ATTENTION else []

@@ -15,7 +15,7 @@ from ..core.errors import ConfigError, LeaseLost, RunbookError
 from ..store.base import Store
 from .lease import Lease
 from .lease_document import iso, last_holder, timestamp
-from .levers import KINDS
+from .levers import CHANGING as KINDS
 
 OUTCOMES = ("released", "rolled_back", "incomplete", "unsafe", "restored", "undone", "changed")
 OF_LEVERS = ("changed", "undone", "incomplete")

@@ -19,6 +19,7 @@ from ..store.base import Store
 from .ledger_keys import HOLDING
 
 KINDS = ("scale", "restart", "variables", "secrets", "seed", "refresh")
+CHANGING = (*KINDS, "maintenance")  # the kinds of records without a release
 PREFIX = "levers/"
 VERSION = 1
 SHAPE = {
@@ -87,7 +88,7 @@ def blocked(kind: str, journal: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def last_changes(records: Sequence[Mapping[str, Any]], kinds: Sequence[str] = KINDS) -> list[Mapping[str, Any]]:
+def last_changes(records: Sequence[Mapping[str, Any]], kinds: Sequence[str] = CHANGING) -> list[Mapping[str, Any]]:
     """Return the records of levers among those of the ledger, which are given newest first."""
     return [record for record in records if record["kind"] in kinds and record.get("change")]
 

@@ -14,6 +14,7 @@ from ..store import documents
 from ..store.base import Store
 
 KEY = "maintenance.json"
+VARIABLE = "MAINTENANCE_MODE"
 LONGEST = 7 * 24 * 60  # minutes
 ON, OFF, STATUS = "on", "off", "status"
 WORDS = {"on": ON, "true": ON, "yes": ON, "off": OFF, "false": OFF, "no": OFF, "status": STATUS}
@@ -131,6 +132,19 @@ def read(store: Store) -> tuple[Record, str] | None:
 def write(store: Store, record: Record, etag: str | None) -> None:
     """Write the record. Raises Conflict where somebody else has written it meanwhile."""
     documents.write(store, KEY, record, etag)
+
+
+def change(state: str, record: Mapping[str, Any], units: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a switch changed at the platforms, as the ledger has it: {before, after, names}. Without a change
+    ``after`` is empty.
+    """
+    held = record.get("way") == "variable"
+    api = [str(unit["name"]) for unit in units if held and unit.get("kind") not in ("worker", "cron")]
+    words = ("closed", "stopped") if state == ON else ("open", "running")
+    after = {**dict.fromkeys(api, words[0]), **dict.fromkeys(record.get("units") or [], words[1])}
+    # a unit that had the variable before has it with another value afterwards
+    names = api if state == ON else [name for name in api if name in record.get("had_variable", [])]
+    return {"before": {}, "after": after, "names": {name: [VARIABLE] for name in names}}
 
 
 def started_message(record: Mapping[str, Any], *, way: str, changed: bool, stopped: Sequence[str]) -> str:

@@ -459,6 +459,7 @@ OWN = (
     "release_steps_ended",
     "release_store",
     "release_surfaces",
+    "release_switched",
     "release_target",
     "release_target_release",
     "release_unfinished",

@@ -9,12 +9,14 @@ import threading
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.desk import recorded
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.board import board
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.clues import made_indexes
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.drift import drift
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.gather import gather
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.held import Held
 from ansible_collections.storefront.runbook.plugins.module_utils.desk.status_page import build
-from ansible_collections.storefront.runbook.plugins.module_utils.release import pages
+from ansible_collections.storefront.runbook.plugins.module_utils.release import maintenance, pages
 
 from tests.unit.plugins.module_utils.desk.facts import (
     LIVE,
@@ -263,6 +265,58 @@ def test_each_change_of_a_variable_at_vercel_shows_however_soon_after_our_deploy
     ]
     assert [one.exact for one in found] == [False, True, True]
     assert drift(facts(ledger=ledger, unit__frontend={**site, "variables": then})) == []
+
+
+def record(kind: str, at: str, **more: Any) -> dict[str, Any]:
+    """Return a record of the ledger; that of a deploy has the units of a shop that is well."""
+    units = well()["ledger"]["live"]["units"] if kind == "deploy" else {}
+    usual = {"id": at, "outcome": "released" if kind == "deploy" else "changed", "snapshot": {}, "release": "v1.1.0"}
+    return {"kind": kind, "finished_at": f"2026-03-01T{at}:00+00:00", "commit": "c2", "units": units, **usual, **more}
+
+
+def switched(state: str, at: str, **more: Any) -> dict[str, Any]:
+    """Return the record of a maintenance by variable, for which the worker is stopped."""
+    held = {"way": "variable", "units": ["worker"], "had_variable": [], **more}
+    return record("maintenance", at, change=maintenance.change(state, held, PARAMS["backend"]["units"]))
+
+
+MODE = {"name": maintenance.VARIABLE, "digest": "c" * 64}
+CLOSED = Held("variable", "2026-03-01T10:00:00+00:00", units=("worker",))
+
+
+def again(at: str) -> dict[str, Any]:
+    """Return the live deployment of a unit that was deployed again."""
+    return {**LIVE, "id": "d9", "created_at": f"2026-03-01T{at}:00+00:00"}
+
+
+def drift_after(*records: dict[str, Any], closed: Held | None = None, **now: Any) -> list[str]:
+    """Return what drifted of the units ``now`` since the records, the newest first."""
+    ledger = {**well()["ledger"], "live": recorded.live([*records, record("deploy", "09:02")])}
+    return [one.what for one in drift(facts(ledger=ledger, **now), closed)]
+
+
+def test_what_a_maintenance_changed_is_no_drift() -> None:
+    closed = {"unit__api": unit(live=again("10:01"), variables=[*VARIABLES, MODE]), "unit__worker": unit(live=None)}
+    assert drift_after(switched("on", "10:02"), closed=CLOSED, **closed) == []
+    assert drift_after(closed=CLOSED, **closed) == [], "a run that was killed has written no record"
+    assert drift_after(**closed) != []
+    opened = {"unit__api": unit(live=again("10:31")), "unit__worker": unit(live=again("10:30"))}
+    ended = (switched("off", "10:32"), switched("on", "10:02"))
+    assert drift_after(*ended, **opened) == []
+    assert drift_after(record("restore", "10:32"), **opened) == []
+
+
+def test_what_somebody_changed_after_a_maintenance_is_drift() -> None:
+    ended = (switched("off", "10:32"), switched("on", "10:02"))
+    mode = unit(live=again("10:31"), variables=[*VARIABLES, MODE])
+    assert drift_after(*ended, unit__api=mode) == ["api: MAINTENANCE_MODE was added"]
+    had = (switched("off", "10:32", had_variable=["api"]), ended[1])
+    assert drift_after(*had, unit__api=mode) == [], "it has another value than before"
+    assert drift_after(*ended, unit__api=unit(live=again("11:00"))) == ["api was deployed again (v1.1.0)"]
+    other = unit(live=again("10:01"), variables=[*VARIABLES, MODE, {"name": "FLAG", "digest": "d"}])
+    assert drift_after(switched("on", "10:02"), closed=CLOSED, unit__api=other) == ["api: FLAG was added"]
+    moved = unit(live={**again("10:01"), "release": "v9"})
+    assert drift_after(switched("on", "10:02"), closed=CLOSED, unit__api=moved) == ["api was moved from v1.1.0 to v9"]
 
 
 def test_without_a_ledger_there_is_no_drift() -> None:

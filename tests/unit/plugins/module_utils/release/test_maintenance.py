@@ -32,6 +32,19 @@ def test_another_state_is_refused(given: Any) -> None:
         maintenance.state_of(given)
 
 
+def test_what_a_switch_changed_is_what_the_ledger_has() -> None:
+    units = [{"name": "api", "kind": "web"}, {"name": "admin", "kind": None}, {"name": "worker", "kind": "worker"}]
+    held = {**RECORD, "way": "variable", "had_variable": ["admin"]}
+    names = {"api": ["MAINTENANCE_MODE"], "admin": ["MAINTENANCE_MODE"]}
+    on = {"api": "closed", "admin": "closed", "worker": "stopped"}
+    assert maintenance.change("on", held, units) == {"before": {}, "after": on, "names": names}
+    off = {"api": "open", "admin": "open", "worker": "running"}
+    kept = {"admin": ["MAINTENANCE_MODE"]}
+    assert maintenance.change("off", held, units) == {"before": {}, "after": off, "names": kept}
+    assert maintenance.change("on", RECORD, units)["after"] == {"worker": "stopped"}
+    assert maintenance.change("off", {}, units)["after"] == {}
+
+
 def problems(state: str = "on", **seen: Any) -> list[str]:
     whole = {"journal": {}, "chosen": "edge", "until": "", "surfaces": ["backend"], "minutes": 30, "now": NOW, **seen}
     return maintenance.problems(state, **whole)
