@@ -19,6 +19,7 @@ import requests
 from conftest import ROOT
 from molecule import desk
 from molecule.conftest import Shop, back_to, development
+from sandbox.customer import Customer
 from sandbox.process import wait_until
 
 MISSPELLED = {"id": "C19", "options": {"windows": [{"days": ["tuesdy"], "from": "10:00", "to": "14:00"}]}}
@@ -104,6 +105,12 @@ def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Sh
         found = json.loads(both.stdout)["storefronts"]
         assert {name: one["level"] for name, one in found.items()} == {"shop": "ok", "second": "down"}
         assert all("--limit second" in command for command in found["second"]["next"]), found["second"]["next"]
+        diagnosed = live.play("diagnose.yml", inventory=inventory, output="json", fail_on="never")
+        assert diagnosed.rc == 0, diagnosed.stdout
+        judged = json.loads(diagnosed.stdout)["storefronts"]
+        assert judged["shop"]["level"] == "ok", judged["shop"]
+        assert judged["second"]["level"] != "ok"
+        assert all("--limit second" in command for command in judged["second"]["next"]), judged["second"]
         one = live.play("status.yml", "--limit shop", inventory=inventory, output="json")
         assert (one.rc, json.loads(one.stdout)["storefronts"].keys()) == (0, {"shop"}), one.stdout
     finally:
@@ -116,12 +123,10 @@ def test_many_storefronts_are_one_document_and_limit_chooses_among_them(live: Sh
         ("status.yml", {"output": "xml"}, "output"),
         ("status.yml", {"fail_on": "sometimes"}, "fail_on"),
         ("status.yml", {"preflight_timezone": "Mars/Base"}, "Mars/Base"),
-        ("logs.yml", {"unit": "apii"}, "did you mean"),
         ("logs.yml", {"grep": "GET (a+)+$"}, "at position 5"),
         ("status.yml", {"preflight_checks": [MISSPELLED]}, "did you mean tuesday?"),
         ("releases.yml", {"compare": "v1.0.0..v9.9.9"}, "v9.9.9"),
         ("redis.yml", {"flush": "*"}, "no literal"),
-        ("logs.yml", {"limit": 0}, "limit is 0."),
         ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
         ("diagnose.yml", {"unit": "apii"}, "did you mean api?"),
         ("maintenance.yml", {"maintenance_state": "on", "maintenance_minutes": 0}, "maintenance_minutes is 0."),
@@ -133,6 +138,24 @@ def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], 
     assert played.rc == 2
     assert words in played.text
     assert live.writes() == []
+
+
+def test_everything_that_is_wrong_is_refused_at_once(live: Shop) -> None:
+    wrong = {
+        "unit": "apii",
+        "level": "eror",
+        "since": "1h",
+        "until": "2h",
+        "limit": 0,
+        "preflight_timezone": "Mars/Base",
+    }
+    played = live.play("logs.yml", **wrong)
+    assert played.rc == 2
+    for words in ("did you mean api?", "did you mean error?", "limit is 0.", "'Mars/Base' is not known"):
+        assert words in played.text, words
+    swapped = live.play("logs.yml", since="1h", until="2h", follow=5)
+    assert "since (1h) is not before until (2h)" in swapped.text
+    assert "Leave one of them out." in swapped.text
 
 
 def test_a_document_that_cannot_be_written_fails_the_run_and_is_named(live: Shop) -> None:
@@ -189,11 +212,28 @@ def test_logs_are_merged_masked_and_bounded(live: Shop) -> None:
 
 
 def test_new_lines_show_while_they_are_followed(live: Shop) -> None:
-    seen = (r" api +info .*request completed .*\[req-\w+\]", r" frontend +info +GET /products 200")
+    seen = (r" api +info .*request completed .*\[[0-9a-f]{16}\]", r" frontend +info +GET /products 200")
     paths = (live.at["backend_url"] + "/api/products", live.at["frontend_url"] + "/products")
     ended = desk.followed(live, seen, paths, unit=["api", "frontend"])
     lines = [line for line in text_of(ended) if " api " in line]
     assert len(lines) == len(set(lines)), "each line shows once"
+
+
+def test_a_request_is_followed_from_the_edge_to_the_worker(live: Shop) -> None:
+    customer, answers = Customer(live.at), list[requests.Response]()
+    customer.session.hooks["response"].append(lambda answer, **_unused: answers.append(answer))
+    with customer.session:
+        customer.register()
+        order = customer.buy()
+    ray = answers[-1].headers["cf-ray"]  # as a customer has it who reports a problem
+    assert ray.startswith(answers[-1].headers["x-request-id"])
+    assert wait_until(lambda: {"api", "worker"} <= {line["unit"] for line in desk.logs(live, request=ray)["lines"]}, 60)
+    played = live.play("logs.yml", request=ray)
+    assert played.rc == 0, played.stdout
+    assert re.search(r" api +info +request completed", played.text)
+    assert re.search(r" worker +info +Confirmed an order", played.text)
+    assert {line["request"] for line in desk.logs(live, request=ray)["lines"]} == {ray.partition("-")[0]}
+    assert order
 
 
 def test_a_document_has_the_lines_that_were_followed_and_nothing_else_is_printed(live: Shop) -> None:
@@ -246,6 +286,8 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     listed = desk.railway(shop, LISTED, i={**place, "projectId": shop.at["railway"]["project"]})["deployments"]["edges"]
     desk.railway(shop, "mutation($i: String!) { deploymentRollback(id: $i) }", i=listed[-1]["node"]["id"])
     assert wait_until(lambda: ("api", "rolled back") in kinds(shop), 60)
+    desk.stop_worker(shop)
+    assert ("worker", "stopped") in kinds(shop)
 
 
 LISTED = "query($i: DeploymentListInput!) { deployments(input: $i, first: 20) { edges { node { id } } } }"

@@ -55,10 +55,15 @@ class Edge:
         return {f"127.0.0.1:{port}" for port in self.front.edge_ports.values()}
 
     def host(self, surface: str) -> Any:
-        """Return the application that serves the public host of ``surface``."""
+        """Return the application that serves the public host of ``surface``. Each request gets a Ray ID, which is in
+        the headers of the answer, and of what the origin is asked.
+        """
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            request = Request(scope, receive)
+            # a caller's own is replaced
+            headers = [(name, value) for name, value in scope["headers"] if name != b"cf-ray"]
+            ray = f"{secrets.token_hex(8)}-FRA".encode()
+            request = Request({**scope, "headers": [*headers, (b"cf-ray", ray)]}, receive)
             response = await self._fault(surface, request) or await self._worked(surface, request)
             host, status = f"127.0.0.1:{self.front.edge_ports[surface]}", response.headers["cf-cache-status"].lower()
             self.seen.append((time.time(), host, status, int(response.headers.get("content-length", 0))))
@@ -75,7 +80,7 @@ class Edge:
         script = self.workers(self.front, request) if self.workers else None
         if self.workers is None or script is None:
             return await self.serve(surface, request)
-        return self._stamp(await self.workers.answer(script, request), "DYNAMIC")
+        return self._stamp(request, await self.workers.answer(script, request), "DYNAMIC")
 
     async def serve(self, surface: str, request: Request) -> Response:
         """Answer from the cache or the origin, as behind every Worker."""
@@ -83,7 +88,7 @@ class Edge:
         path = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
         cacheable = surface == "frontend" and request.method in ("GET", "HEAD")
         if not cacheable or self.front.development_mode == "on":
-            return self._stamp(await self._fetch(surface, request), "BYPASS" if cacheable else "DYNAMIC")
+            return self._stamp(request, await self._fetch(surface, request), "BYPASS" if cacheable else "DYNAMIC")
         entry = self.cache.get((host, path))
         if entry and time.monotonic() - entry.stored < EDGE_TTL:
             response = Response(entry.response.body, entry.response.status_code)
@@ -91,21 +96,21 @@ class Edge:
                 *entry.response.raw_headers,
                 (b"age", str(int(time.monotonic() - entry.stored)).encode()),
             ]
-            return self._stamp(response, "HIT")
+            return self._stamp(request, response, "HIT")
         purges = self.purges
         response = await self._fetch(
             surface, request, method="GET", extra={"accept-encoding": "identity", "host": host}
         )
         directives = response.headers.get("cache-control", "")
         if response.status_code != 200 or "no-store" in directives or "private" in directives:
-            return self._stamp(response, "BYPASS" if response.status_code == 200 else "DYNAMIC")
+            return self._stamp(request, response, "BYPASS" if response.status_code == 200 else "DYNAMIC")
         if purges == self.purges:  # what was asked before a purge may be old: it is not kept
             kept = Response(response.body, 200)
             kept.raw_headers = list(response.raw_headers)
             self.cache[host, path] = CachedAnswer(
                 kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", "")))
             )
-        return self._stamp(response, "MISS")
+        return self._stamp(request, response, "MISS")
 
     async def _fetch(self, surface: str, request: Request, **how: Any) -> Response:
         origin = self.front.public()[f"{surface}_origin_url"]
@@ -134,10 +139,10 @@ class Edge:
             if value and request.headers.get(name) == value:
                 return None
             if fault.kind == "blocked":
-                return self._stamp(PlainTextResponse("error code: 1020", 403), "DYNAMIC")
+                return self._stamp(request, PlainTextResponse("error code: 1020", 403), "DYNAMIC")
             page = HTMLResponse("<!DOCTYPE html><title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"})
-            return self._stamp(page, "DYNAMIC")
-        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC")
+            return self._stamp(request, page, "DYNAMIC")
+        return self._stamp(request, PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC")
 
     def _live(self, surface: str) -> set[str]:
         """Return the names of what the origin serves now: its deployment's id and its release."""
@@ -148,10 +153,10 @@ class Edge:
         running = service.deployments.get(service.live or "") if service else None
         return {running.id, *(running.message or "").split()} if running else set()
 
-    def _stamp(self, response: Response, status: str) -> Response:
+    def _stamp(self, request: Request, response: Response, status: str) -> Response:
         response.headers["cf-cache-status"] = status
         response.headers["server"] = "cloudflare"
-        response.headers["cf-ray"] = f"{secrets.token_hex(8)}-FRA"
+        response.headers["cf-ray"] = request.headers.get("cf-ray", "")
         return response
 
 

@@ -152,6 +152,12 @@ def test_an_api_and_its_worker_with_redis(tmp_path: Path, installed: Installed) 
     assert violations() == []
 
 
+def follow(ray: str) -> set[str]:
+    """Return the units that have lines of a request."""
+    document = json.loads(play("logs", "-e", f"request={ray}", "-e", "output=json"))
+    return {line["unit"] for line in document["storefronts"]["shop"]["lines"]}
+
+
 def violations() -> list[Any]:
     return Sandbox.load(NAME).cloud("GET", "/violations")["violations"]
 
@@ -185,6 +191,7 @@ def test_a_pnpm_workspace_with_a_site_that_next_serves(tmp_path: Path, installed
     page = requests.get(Sandbox.load(NAME).storefront()["frontend_url"], timeout=20)
     assert 'name="release" content="v1.0.0"' in page.text
     assert "Good day" in page.text  # asked of the API when the page was
+    assert follow(page.headers["cf-ray"]) == {"frontend", "api"}
     assert violations() == []
 
 

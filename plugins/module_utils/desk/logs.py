@@ -25,7 +25,8 @@ WORDS = {
     **dict.fromkeys(("error", "err", "fatal", "critical", "crit", "alert", "emerg", "50", "60"), "error"),
 }
 LONGEST = 2000  # characters of a line
-IDS = ("reqId", "requestId", "request_id", "req_id", "traceId", "trace_id", "x-request-id")
+IDS = ("reqId", "requestId", "request_id", "req_id", "traceId", "trace_id", "x-request-id", "cf-ray")
+RAY = re.compile(r"([0-9a-f]{16})-[A-Z]{3}")  # Cloudflare's id of a request, and the data centre that took it
 TOKENS = re.compile(
     r"\b(?:(?:sk|pk|rk)_(?:live|test)_\w{8,}|whsec_\w{8,}|gh[pousr]_\w{20,}|xox[abpr]-[\w-]{10,}|AKIA[0-9A-Z]{16}"
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
@@ -92,7 +93,7 @@ def wanted(params: Mapping[str, Any], now: datetime) -> Wanted:
     """Read a module's options. Raises ConfigError for a time or a pattern that cannot be read."""
     since, until = times_of(params, now)
     pattern, request, text = log_pattern.compiled(params["grep"]), params["request"] or "", params["filter"] or ""
-    return Wanted(since, until, params["level"], pattern, request, params["limit"], text)
+    return Wanted(since, until, params["level"], pattern, request_id(request), params["limit"], text)
 
 
 def line_of(unit: str, at: Any, level: Any, message: str, secrets: Iterable[str] = ()) -> Line | None:
@@ -108,9 +109,15 @@ def line_of(unit: str, at: Any, level: Any, message: str, secrets: Iterable[str]
         if isinstance(fields.get(name), (str, int))
     ]
     own = WORDS.get(str(fields.get("level", "")).lower()) or WORDS.get(str(level or "").lower()) or "info"
-    request = next((str(fields[name]) for name in IDS if fields.get(name)), "")
+    request = request_id(next((str(fields[name]) for name in IDS if fields.get(name)), ""))
     whole = " ".join([text, *more]) if fields else text
     return Line(when.astimezone(UTC), unit, own, mask(whole, secrets)[:LONGEST], mask(request, secrets))
+
+
+def request_id(text: str) -> str:
+    """Return an id without the data centre, which the header cf-ray has and Cloudflare's own pages do not."""
+    found = RAY.fullmatch(text.strip())
+    return found[1] if found else text.strip()
 
 
 def _json(message: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from ..platforms.render.variables import variables as render_variables
 from ..platforms.vercel.states import production
 from . import platforms
 from .gather import Fact, gather
-from .logs import Line, Wanted, line_of, merged
+from .logs import LONGEST, Line, Wanted, line_of, mask, merged
 from .page import ATTENTION, DOWN, OK, Row, page
 from .storefront import Params
 
@@ -60,12 +61,16 @@ def _vercel(params: Params, kind: str) -> list[Line]:
         if live is None:
             return []
         rows = client.runtime_log(project, live["id"], min(STREAM, params["timeout"] / 2))
-    return _lines(line_of("frontend", row["at"], row["level"], _request(row)) for row in rows)
+    return _lines(_request(row) for row in rows)
 
 
-def _request(row: Mapping[str, Any]) -> str:
-    asked = " ".join(str(row[name]) for name in ("method", "path", "status") if row.get(name))
-    return ": ".join(part for part in (asked, row.get("message") or "") if part)
+def _request(row: Mapping[str, Any]) -> Line | None:
+    """Return the line of a request, or of what a function printed for it."""
+    line = line_of("frontend", row["at"], row["level"], row.get("message") or "")
+    if line is None:
+        return None
+    asked = mask(" ".join(str(row[name]) for name in ("method", "path", "status") if row.get(name)))
+    return replace(line, message=": ".join(part for part in (asked, line.message) if part)[:LONGEST])
 
 
 def _unit(params: Params, one: Mapping[str, Any], want: Wanted, kind: str) -> list[Line]:

@@ -33,6 +33,7 @@ class Hosts:
         self.context, self.servers = context, Servers(context)
         # deployment → its last requests, as the runtime log shows them
         self.served: dict[str, deque[dict[str, Any]]] = {}
+        self.logged: dict[str, int] = {}  # deployment → how much of its server's output is in the runtime log
         self.visitors = 0  # of rolling releases, without those that came back
 
     def deployment(self, deployment: SiteDeployment) -> ASGIApp:
@@ -77,13 +78,13 @@ class Hosts:
             return _vercel_error(404, "DEPLOYMENT_NOT_FOUND", "The deployment could not be found on Vercel.")
         if deployment.state != "READY":
             return _vercel_error(404, "DEPLOYMENT_NOT_READY", "This deployment is not ready.")
-        app, path = self.context.builder.served(deployment.build), request.scope["path"]
+        app = self.context.builder.served(deployment.build)
         page = (
             await self._function(deployment, app, request)
             if app
-            else static_page(self.context.builder.folder(deployment.build), path)
+            else static_page(self.context.builder.folder(deployment.build), request.scope["path"])
         )
-        self._note(deployment, request.headers.get("host", ""), path, page.status_code)
+        self._note(deployment, request, page.status_code)
         return page
 
     async def _function(self, deployment: SiteDeployment, app: Path, request: Request) -> Response:
@@ -91,30 +92,44 @@ class Hosts:
         unit = await self.servers.unit(deployment, app)
         if unit is None:
             return _vercel_error(500, "FUNCTION_INVOCATION_FAILED", "This Serverless Function has crashed.")
+        if not unit.in_flight:
+            self._output(deployment)  # what it printed without a request, as at its start
         unit.in_flight += 1
         try:
-            return await forward(
+            page = await forward(
                 self.context.client, request, unit.url, extra={"host": request.headers.get("host", "")}
             )
         except httpx.HTTPError:
-            return _vercel_error(502, "FUNCTION_INVOCATION_FAILED", "This Serverless Function did not answer.")
+            page = _vercel_error(502, "FUNCTION_INVOCATION_FAILED", "This Serverless Function did not answer.")
         finally:
             unit.in_flight -= 1
+        for line in self._output(deployment):
+            self._note(deployment, request, page.status_code, line)
+        return page
 
-    def _note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
-        """Keep a request for the runtime log."""
+    def _output(self, deployment: SiteDeployment) -> list[str]:
+        """Return the lines that the server of a deployment has printed since the last call."""
+        file = self.servers.log(deployment)
+        content = file.read_bytes() if file.exists() else b""
+        begin, end = self.logged.get(deployment.id, 0), content.rfind(b"\n") + 1
+        self.logged[deployment.id] = end
+        return content[begin:end].decode(errors="replace").splitlines()
+
+    def _note(self, deployment: SiteDeployment, request: Request, status: int, message: str = "") -> None:
+        """Keep a request for the runtime log, or a line that a function printed for it."""
         level = "error" if status >= 500 else "warning" if status >= 400 else "info"
         row = {
-            "level": level,
-            "message": "",
+            "level": "info" if message else level,
+            "message": message,
             "rowId": str(now()),
-            "source": "request",
+            "source": "serverless" if message else "request",
             "timestampInMs": now(),
-            "domain": host,
+            "domain": request.headers.get("host", ""),
             "messageTruncated": False,
         }
         rows = self.served.setdefault(deployment.id, deque(maxlen=100))
-        rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
+        where = {"requestMethod": request.method, "requestPath": request.scope["path"], "responseStatusCode": status}
+        rows.append({**row, **where})
 
 
 def static_page(folder: Path, path: str) -> Response:

@@ -58,7 +58,7 @@ class Servers:
             f"{deployment.name}-site",
             Command(["/bin/sh", "-c", command], copy / app.relative_to(top), ":".join(map(str, modules))),
             variables={**deployment.variables, "NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"},
-            log=self.context.folder / "units" / f"{deployment.id}.log",
+            log=self.log(deployment),
             ended=lambda unit: None,
         )
         if await self._answers(unit):
@@ -79,6 +79,10 @@ class Servers:
             process = await asyncio.create_subprocess_exec("cp", *words)
             await process.wait()
         return copy
+
+    def log(self, deployment: SiteDeployment) -> Path:
+        """Return the file with what the process of a deployment prints."""
+        return self.context.folder / "units" / f"{deployment.id}.log"
 
     def _folder(self, key: str) -> Path:
         return self.context.folder / "sites" / key

@@ -3,11 +3,15 @@ import cors from "@fastify/cors";
 import jwt from "@fastify/jwt";
 import Fastify from "fastify";
 import { healthRoutes } from "./health.js";
+import { requestId } from "./request-id.js";
 import { routes } from "./routes/index.js";
 
 export async function buildApp({ config, database, redis, logger }) {
-  const app = Fastify({ loggerInstance: logger, trustProxy: config.proxies });
-  await app.register(cors, { origin: config.corsOrigins, methods: ["GET", "POST", "DELETE"], maxAge: 600 });
+  const app = Fastify({ loggerInstance: logger, trustProxy: config.proxies, genReqId: requestId });
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("x-request-id", request.id);
+  });
+  await app.register(cors, { origin: config.corsOrigins, methods: ["GET", "POST", "DELETE"], exposedHeaders: ["x-request-id"], maxAge: 600 });
   await app.register(healthRoutes, { database, redis });
   await app.register(
     async (api) => {

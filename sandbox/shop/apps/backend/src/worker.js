@@ -28,10 +28,14 @@ async function beat() {
 async function work() {
   await recoverJobs(queue);
   while (running) {
+    let log = logger;
     try {
-      await doNextJob(queue, (job) => sendConfirmation(database, mail, job, logger));
+      await doNextJob(queue, (job) => {
+        log = logger.child({ reqId: job.requestId }); // of the request that has left the job
+        return sendConfirmation(database, mail, job, log);
+      });
     } catch (error) {
-      logger.error({ reason: error.message }, "A job failed and will be tried again");
+      log.error({ reason: error.message }, "A job failed and will be tried again");
       await setTimeout(1000);
     }
   }

@@ -18,6 +18,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.desk.logs impor
     merged,
     wanted,
 )
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.logs_page import _request
 from ansible_collections.storefront.runbook.plugins.module_utils.release.page_options import time_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -89,13 +90,14 @@ def line(minute: int, message: str, **other: Any) -> Line:
         ({"filter": "FAILED"}, ["Failed b"]),
         ({"grep": "^[ab]$"}, ["a"]),
         ({"request": "r1"}, ["c", "a"]),
+        ({"request": "9f1c0a2b3c4d5e6f-FRA"}, ["Failed b"]),
         ({"limit": 1}, ["a"]),
     ],
 )
 def test_lines_are_chosen_and_merged_by_time(given: dict[str, Any], messages: list[str]) -> None:
     lines = [
         line(5, "a", request="r1"),
-        line(20, "Failed b", unit="worker", level="error"),
+        line(20, "Failed b", unit="worker", level="error", request="9f1c0a2b3c4d5e6f"),
         line(30, "c", request="r1", unit="frontend"),
         line(90, "too old"),
         line(5, "a", request="r1"),
@@ -110,6 +112,7 @@ def test_lines_are_chosen_and_merged_by_time(given: dict[str, Any], messages: li
     [
         ('{"level":50,"msg":"it failed","reqId":"req-7"}', "info", ("error", "it failed", "req-7")),
         ('{"level":"warn","message":"slow"}', None, ("warning", "slow", "")),
+        ('{"msg":"asked","cf-ray":"9f1c0a2b3c4d5e6f-FRA"}', None, ("info", "asked", "9f1c0a2b3c4d5e6f")),
         ("{not json", "error", ("error", "{not json", "")),
         ("plain", None, ("info", "plain", "")),
         ("plain", "ERROR", ("error", "plain", "")),
@@ -120,6 +123,16 @@ def test_a_line_says_its_level_and_its_request(message: str, level: str | None, 
     read = line_of("api", "2026-03-01T11:00:00.000Z", level, message)
     assert read
     assert (read.level, read.message, read.request) == found
+
+
+def test_a_line_of_a_function_says_its_request_too() -> None:
+    asked = {"at": "2026-03-01T11:00:00Z", "level": "info", "method": "GET", "path": "/cart", "status": 200}
+    found = _request({**asked, "message": '{"msg":"asks the API","requestId":"r-1","level":"warn"}'})
+    assert found
+    assert (found.level, found.message, found.request) == ("warning", "GET /cart 200: asks the API", "r-1")
+    plain = _request({**asked, "message": ""})
+    assert plain
+    assert (plain.level, plain.message, plain.request) == ("info", "GET /cart 200", "")
 
 
 def test_a_line_without_a_time_is_left_out_and_a_long_one_is_cut() -> None:

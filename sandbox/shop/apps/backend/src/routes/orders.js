@@ -20,12 +20,12 @@ export async function orderRoutes(api, connections) {
   const { database, redis, stripe, testCustomers } = connections;
   api.addHook("onRequest", api.authenticate);
 
-  api.post("/checkout", async ({ user, log }, reply) => {
+  api.post("/checkout", async ({ id, user, log }, reply) => {
     const { items, totalCents } = await readCart(connections, user.sub);
     if (items.length === 0) throw new Problem(409, "The cart is empty.");
     const order = await database.$transaction((transaction) => placeOrder(transaction, Number(user.sub), items, totalCents));
     try {
-      await addJob(redis, { orderId: order.id });
+      await addJob(redis, { orderId: order.id, requestId: id });
       await redis.del(...items.map(({ product }) => productKey(product.id)));
       await clearCart(redis, user.sub);
     } catch (error) {
