@@ -30,6 +30,12 @@ def sign(artefact: Path, key: str, run: Run) -> Path:
     return signature
 
 
+def fingerprint(key: str, run: Run) -> str:
+    """Return the fingerprint of a key, which users compare with the published one."""
+    listed = run("gpg", "--batch", "--with-colons", "--fingerprint", key)
+    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
+
+
 def verify(signature: Path, key: str, collections: Path, scratch: Path, run: Run) -> None:
     """Verify the installed collection with the public key alone, as a user does: the signature of its manifest, and
     each file by the manifest.

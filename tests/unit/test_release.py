@@ -78,14 +78,22 @@ def test_what_is_packed_again_is_the_same(tmp_path: Path) -> None:
 
 
 def small_collection(folder: Path) -> Path:
-    """Build and install a collection of this name with one playbook, and return its artefact."""
+    """Build and install a collection of this name with one playbook and the filter that it uses, which Python would
+    compile; return its artefact.
+    """
     small = folder / "small"
-    (small / "playbooks").mkdir(parents=True)
+    for name in ("playbooks", "plugins/filter"):
+        (small / name).mkdir(parents=True)
+    (small / "plugins/filter/same.py").write_text(
+        "class FilterModule:\n    def filters(self):\n        return {'same': lambda one: one}\n"
+    )
     (small / "README.md").write_text("small")
     (small / "galaxy.yml").write_text(
         "namespace: storefront\nname: runbook\nversion: 1.0.0\nreadme: README.md\nauthors: [test]\nlicense: [MIT]\n"
     )
-    (small / "playbooks/deploy.yml").write_text("- hosts: localhost\n  tasks: []\n")
+    (small / "playbooks/deploy.yml").write_text(
+        "- hosts: \"{{ 'localhost' | storefront.runbook.same }}\"\n  tasks: []\n"
+    )
     release.run(str(release.BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(folder), cwd=small)
     artefact = folder / "storefront-runbook-1.0.0.tar.gz"
     release.check_installed(artefact, folder)
