@@ -83,6 +83,7 @@ waves:
   - {name: rest}
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleParserError
@@ -102,6 +103,8 @@ class InventoryModule(BaseInventoryPlugin):
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         try:
+            if not isinstance(loader.load_from_file(path) or {}, Mapping):  # which Ansible does not check
+                raise FleetError("the file must be a mapping, with plugin and storefronts.")
             self._add(self._read_config_data(path))
         except FleetError as problem:
             raise AnsibleParserError(f"{path}: {problem}") from None

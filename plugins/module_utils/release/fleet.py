@@ -16,9 +16,10 @@ from .spelling import suggestion
 KEYS = ("plugin", "shared", "groups", "storefronts", "waves")
 WAVE_KEYS = ("name", "storefronts", "size", "variables")
 RESERVED = ("all", "ungrouped", "storefronts", "localhost")
+VARIABLE = "letters, digits and underscores, and begin with a letter or an underscore"
 GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-STOREFRONT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-GROUP_OF_WAVE = re.compile(r"wave_([0-9]+)_.+")
+STOREFRONT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+GROUP_OF_WAVE = re.compile(r"wave_([0-9]{1,9})_.+")
 
 
 class FleetError(Exception):
@@ -54,13 +55,16 @@ class Fleet:
 
 def fleet(document: Mapping[str, Any]) -> Fleet:
     """Return the fleet that ``document`` describes. Raises FleetError."""
+    document = _mapping("the file", document)
     _refuse_unknown("the file", document, KEYS)
-    storefronts = {name: _mapping(f"storefronts.{name}", value) for name, value in _named(document, "storefronts")}
+    storefronts = {name: _variables(f"storefronts.{name}", value) for name, value in _named(document, "storefronts")}
     if not storefronts:
         raise FleetError("storefronts is empty: name each storefront, with its variables.")
-    groups = {name: _mapping(f"groups.{name}", value) for name, value in _named(document, "groups")}
+    groups = {name: _variables(f"groups.{name}", value) for name, value in _named(document, "groups")}
     for name in storefronts:
-        _check_name("storefronts", name, STOREFRONT, "letters, digits, dots, dashes and underscores")
+        _check_name("storefronts", name, STOREFRONT, "at most 100 letters, digits, dots, dashes and underscores")
+        if GROUP_OF_WAVE.fullmatch(name):
+            raise FleetError(f"storefronts.{name}: choose another name. It is that of the group of a wave.")
     for name in groups:
         _check_name("groups", name, GROUP, "letters, digits and underscores")
         if GROUP_OF_WAVE.fullmatch(name) or name in storefronts:
@@ -68,7 +72,7 @@ def fleet(document: Mapping[str, Any]) -> Fleet:
     memberships = {name: _groups_of(name, value, groups) for name, value in storefronts.items()}
     members = {group: tuple(name for name in storefronts if group in memberships[name]) for group in groups}
     return Fleet(
-        shared=_mapping("shared", document.get("shared")),
+        shared=_variables("shared", document.get("shared")),
         storefronts={
             name: {key: item for key, item in value.items() if key != "groups"} for name, value in storefronts.items()
         },
@@ -111,10 +115,10 @@ def batches(everyone: Sequence[str], groups: Mapping[str, Sequence[str]], rollou
 
 def _part(size: Any, of: int) -> int:
     """Return a number, or a percentage of ``of`` rounded up. Raises FleetError."""
-    text = str(size)
+    text = _text(size)
     if found := re.fullmatch(r"([1-9][0-9]?|100)%", text):
         return math.ceil(of * int(found[1]) / 100)
-    if isinstance(size, bool) or not re.fullmatch(r"[1-9][0-9]*", text):
+    if isinstance(size, bool) or not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise FleetError(f"{text!r} is not a size: give a number from 1, or a percentage such as 10%.")
     return int(text)
 
@@ -129,7 +133,7 @@ def _waves(given: Any, storefronts: Sequence[str], members: Mapping[str, Sequenc
         where = f"waves, number {number}"
         wave = _mapping(where, item)
         _refuse_unknown(where, wave, WAVE_KEYS)
-        name = str(wave.get("name", ""))
+        name = _text(wave.get("name", ""))
         if not GROUP.fullmatch(name):
             raise FleetError(f"{where}: name must be letters, digits and underscores, not {name!r}.")
         taken = {one for earlier in waves for one in earlier.storefronts}
@@ -137,7 +141,7 @@ def _waves(given: Any, storefronts: Sequence[str], members: Mapping[str, Sequenc
         chosen = _chosen(f"waves.{name}", wave, left, storefronts, members, last=number == len(given))
         if twice := sorted(taken.intersection(chosen)):
             raise FleetError(f"waves.{name}: {', '.join(twice)} is in an earlier wave already.")
-        waves.append(Wave(name, tuple(chosen), _mapping(f"waves.{name}.variables", wave.get("variables"))))
+        waves.append(Wave(name, tuple(chosen), _variables(f"waves.{name}.variables", wave.get("variables"))))
     if missing := [one for one in storefronts if not any(one in wave.storefronts for wave in waves)]:
         raise FleetError(
             f"{', '.join(missing)} is in no wave: add it to one, or end with a wave that has only a name,"
@@ -180,31 +184,61 @@ def _resolved(
     where: str, names: Any, storefronts: Sequence[str], members: Mapping[str, Sequence[str]]
 ) -> Sequence[str]:
     """Return the storefronts that ``names`` are, or are the groups of, in the order of the file."""
-    if not isinstance(names, list):
-        raise FleetError(f"{where} must be a list of storefronts or groups.")
-    for name in names:
+    chosen = _list(where, names, "storefronts or groups")
+    for name in chosen:
         if name not in storefronts and name not in members:
             known = [*storefronts, *members]
-            raise FleetError(f"{where}: there is no storefront or group {name}{suggestion(str(name), known)}.")
-    named = {one for name in names for one in members.get(name, (name,))}
+            raise FleetError(f"{where}: there is no storefront or group {name}{suggestion(name, known)}.")
+    named = {one for name in chosen for one in members.get(name, (name,))}
     return [one for one in storefronts if one in named]
 
 
 def _groups_of(name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> Sequence[str]:
-    given = variables.get("groups", [])
-    if not isinstance(given, list):
-        raise FleetError(f"storefronts.{name}.groups must be a list of names.")
+    given = _list(f"storefronts.{name}.groups", variables.get("groups", []), "names")
     for group in given:
         if group not in groups:
             raise FleetError(
-                f"storefronts.{name}.groups: there is no group {group}{suggestion(str(group), groups)}."
+                f"storefronts.{name}.groups: there is no group {group}{suggestion(group, groups)}."
                 " Add it to groups, where it may be empty."
             )
     return given
 
 
+def _text(value: Any) -> str:
+    """Return a value of the file as a text for a message or a comparison. Python refuses to write a huge number."""
+    try:
+        return str(value)[:200]
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _list(where: str, given: Any, of: str) -> list[str]:
+    """Return a list of names. YAML reads some unquoted ones as numbers, which are meant as they are written."""
+    if not isinstance(given, list) or any(isinstance(one, (list, Mapping)) for one in given):
+        raise FleetError(f"{where} must be a list of {of}.")
+    return [_text(one) for one in given]
+
+
 def _named(document: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
-    return ((str(name), value) for name, value in _mapping(key, document.get(key)).items())
+    """Return the entries of a mapping by their names, each of which must be what was written: YAML reads an unquoted
+    ``no`` as False.
+    """
+    seen: set[str] = set()
+    for given, value in _mapping(key, document.get(key)).items():
+        name = _text(given)
+        if isinstance(given, bool) or not isinstance(given, (str, int)):
+            raise FleetError(f"{key}: YAML does not read the name {name} as text. Write it in quotes.")
+        if name in seen:
+            raise FleetError(f"{key}: {name} is there twice.")
+        seen.add(name)
+        yield name, value
+
+
+def _variables(where: str, value: Any) -> Mapping[str, Any]:
+    for name in (given := _mapping(where, value)):
+        if not isinstance(name, str) or not GROUP.fullmatch(name):
+            raise FleetError(f"{where}: {_text(name)!r} is not the name of a variable: use {VARIABLE}.")
+    return given
 
 
 def _mapping(where: str, value: Any) -> Mapping[str, Any]:
@@ -223,4 +257,5 @@ def _check_name(where: str, name: str, pattern: re.Pattern[str], allowed: str) -
 def _refuse_unknown(where: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
     for key in given:
         if key not in known:
-            raise FleetError(f"{where} has {key}, which is not known{suggestion(str(key), known)}. Known: {known}.")
+            name = _text(key)
+            raise FleetError(f"{where} has {name}, which is not known{suggestion(name, known)}. Known: {known}.")

@@ -26,6 +26,14 @@ SCHEMA = 1
 MARGIN = 1 / 20
 
 Document = dict[str, Any]
+# What the roles write: a playbook may give a number as a release, and a truth value as text.
+JOURNAL = {
+    **dict.fromkeys(("kind?", "step?", "progress?"), (str, None)),
+    "release?": (str, int, float, None),
+    **dict.fromkeys(("snapshot?", "target?"), (None, documents.Each(dict))),
+    "incompatible?": (None, [str]),
+    **dict.fromkeys(("held?", "held_at_edge?"), (bool, str, None)),
+}
 SHAPE = {
     "schema": lambda schema: documents.count(schema) and schema <= SCHEMA,
     "state": ("held", "released").__contains__,
@@ -37,7 +45,7 @@ SHAPE = {
     "acquired_at": documents.time,
     "deadline": documents.time,
     "ttl": documents.seconds,
-    "journal": dict,
+    "journal": JOURNAL,
     "released_at?": (None, documents.time),
 }
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..core.errors import ConfigError
@@ -76,10 +76,15 @@ def load(store: Store) -> State | None:
     if document is None:
         return None
     sides = {
-        side: {name: Group(**group) for name, group in document[side].items()} for side in ("before", "old", "new")
+        side: {name: Group(**_known(group, Group)) for name, group in document[side].items()}
+        for side in ("before", "old", "new")
     }
-    document.pop("schema")
-    return State(**{**document, **sides})
+    return State(**{**_known(document, State), **sides})
+
+
+def _known(document: Mapping[str, Any], kind: type[State] | type[Group]) -> dict[str, Any]:
+    """Return the fields of a document that this version knows."""
+    return {one.name: document[one.name] for one in fields(kind) if one.name in document}
 
 
 def save(store: Store, state: State) -> None:

@@ -9,11 +9,14 @@ Hypothesis tries values that it always chooses alike.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -27,10 +30,21 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.redact imp
 from ansible_collections.storefront.runbook.plugins.module_utils.desk import logs
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import identifier, literal
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.url import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.release import lease_document, ledger, ledger_keys
+from ansible_collections.storefront.runbook.plugins.module_utils.release import (
+    lease_document,
+    ledger,
+    ledger_keys,
+    levers,
+    settling,
+    verify_turn,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.release.fleet import FleetError, fleet
 from ansible_collections.storefront.runbook.plugins.module_utils.release.notices import Run, blocks, texts
+from ansible_collections.storefront.runbook.plugins.module_utils.release.outcome import settling_message
+from ansible_collections.storefront.runbook.plugins.module_utils.release.target import Known, choose
 from ansible_collections.storefront.runbook.plugins.module_utils.source.ignore_git import GitRules
+from ansible_collections.storefront.runbook.plugins.module_utils.watch import state
+from ansible_collections.storefront.runbook.plugins.module_utils.watch.state import Group
 from ansible_collections.storefront.runbook.plugins.plugin_utils.report.pages import of_facts
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import clean, log_tail, one_line
 from hypothesis import configuration, given, settings
@@ -83,7 +97,26 @@ values = st.recursive(
 AT = "2026-01-31T12:00:00.000Z"
 LEASE: dict[str, Any] = {
     **{"schema": 1, "state": "held", "token": "t", "fence": 3, "holder": "anna@ci", "release": "v1", "reason": None},
-    **{"acquired_at": AT, "deadline": AT, "ttl": 300.0, "journal": {}, "released_at": None},
+    **{"acquired_at": AT, "deadline": AT, "ttl": 300.0, "released_at": None},
+    "journal": {
+        **{"kind": "deploy", "release": "v1", "step": "backend.release", "held": True, "incompatible": ["1_add"]},
+        **{"snapshot": {"api": {"id": "d1", "release": "v0"}}, "target": {"api": {"id": "d0"}}},
+    },
+}
+WATCH: dict[str, Any] = {
+    **{"schema": 1, "release": "v1", "previous": "v0", "phase": "before", "rounds": 1, "done": 1, "extended": False},
+    **{"before": {"api": asdict(Group())}, "old": {}, "new": {"api": asdict(Group())}, "points": [[1, None]]},
+    **{"verdict": "", "stage": 0},
+}
+TURN = {"token": "t", "holder": "h", "host": "x", "pid": 1, "start": 1, "deadline": AT, "state": "held"}
+LEVER: dict[str, Any] = {
+    **{"version": 1, "kind": "scale", "since": AT, "by": "anna", "before": {"api": {"eu": 1}}, "after": {}},
+    **{"done": ["api"], "data": {"target": "a"}},
+}
+FLEET: dict[str, Any] = {
+    **{"plugin": "storefront.runbook.storefronts", "shared": {"a": 1}, "groups": {"europe": {"b": 1}}},
+    "storefronts": {"us": {"p": "us"}, "ch": {"groups": ["europe"]}},
+    "waves": [{"name": "canary", "storefronts": ["ch"], "variables": {"c": 1}}, {"name": "half", "size": "50%"}],
 }
 RECORD: dict[str, Any] = {
     **{"schema": 1, "id": "a1", "kind": "deploy", "outcome": "released", "storefront": "shop", "release": "v1"},
@@ -98,16 +131,66 @@ MANIFEST: dict[str, Any] = {
 }
 
 
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of each value that is inside of a document."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*at, key)
+        yield from places(inner, (*at, key))
+
+
+def changed(document: Any, place: tuple[Any, ...], new: Any) -> Any:
+    """A copy of a document in which one value is another, has another name (Renamed), or has a neighbour (Added)."""
+    copied = copy.deepcopy(document)
+    inner = copied
+    for key in place[:-1]:
+        inner = inner[key]
+    if isinstance(new, Renamed | Added):
+        if isinstance(inner, dict):
+            inner[new.name] = inner[place[-1]] if isinstance(new, Added) else inner.pop(place[-1])
+    else:
+        inner[place[-1]] = new
+    return copied
+
+
+@dataclass
+class Renamed:
+    name: Any
+
+
+@dataclass
+class Added:
+    name: Any
+
+
+WRONG: list[Any] = [
+    *(None, True, 0, -1, 1.5, float("nan"), 10**5000, "", "x", "..", "a\nb", "{{ 1 }}", "\x00", b"x", "9" * 5000),
+    *([], ["us"], [[]], [{}], [None], {}, {"a": {}}, {1: 2}, {None: 1}, {"": 1}, {"{{ x }}": 1}, {("t",): 1}),
+    *(Added("more"), Renamed("less"), Renamed(""), Renamed(None), Renamed(False), Renamed(10**5000)),
+]
+
+
+def everywhere(document: dict[str, Any]) -> Iterator[Any]:
+    """A document with each wrong value at each place, one at a time."""
+    return (changed(document, place, wrong) for place in places(document) for wrong in WRONG)
+
+
+def deeply_changed(document: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """A document in which a value at any depth is something else, or has another name."""
+    new = st.one_of(values, hostile, hostile.map(Renamed), hostile.map(Added))
+    return st.builds(changed, st.just(document), st.sampled_from(list(places(document))), new)
+
+
 def tampered(document: dict[str, Any]) -> st.SearchStrategy[bytes]:
     """A document of which some fields are something else, or gone; or no document at all."""
     fields = st.dictionaries(st.sampled_from(sorted(document)), st.one_of(hostile, values, st.just(...)), max_size=1)
-    changed = fields.map(lambda new: {name: item for name, item in {**document, **new}.items() if item is not ...})
-    whole = changed.map(_json)
-    return st.one_of(whole, whole, whole, hostile.map(_bytes), st.binary(max_size=40))
+    replaced = fields.map(lambda new: {name: item for name, item in {**document, **new}.items() if item is not ...})
+    whole, deep = replaced.map(_json), deeply_changed(document).map(_json)
+    return st.one_of(whole, deep, deep, hostile.map(_bytes), st.binary(max_size=40))
 
 
 def _json(value: Any) -> bytes:
-    with suppress(ValueError):  # a number of more digits than Python writes
+    with suppress(ValueError, TypeError):  # more digits than Python writes, or what JSON does not have
         return json.dumps(value).encode()
     return b"9" * 5000
 
@@ -122,25 +205,67 @@ def stored(key: str, data: bytes) -> Any:
     return store
 
 
-@given(tampered(LEASE))
-def test_a_lease_that_was_tampered_with_is_refused_or_obeyed(data: bytes) -> None:
+def obey(data: bytes) -> None:
+    """Do with the lease that is in the store whatever a run does with it."""
     store = stored(lease_document.KEY, data)
     with suppress(RunbookError):
         document, _etag = lease_document.read(store) or (None, "")
         assert document
         lease_document.obstacle(document, store, 0.0)
         lease_document.taken_from(document)
+        journal = document["journal"]
+        choose(Known(live={"api": {}}, journal=journal))
+        settling.moved_outside(journal, ["api"])
+        settling.earlier_incompatible(journal, {"1_add": "applied"}, "")
+        levers.blocked("scale", journal)
+        assert settling_message(journal, forward=settling.runs_forward(journal, "v1", []))
         lease_document.still_held(document, "t", store, 0.0)
 
 
-@given(tampered(RECORD), tampered(RECORD))
-def test_a_record_that_was_tampered_with_is_refused_or_has_a_place_in_the_history(one: bytes, other: bytes) -> None:
+@given(tampered(LEASE))
+def test_a_lease_that_was_tampered_with_is_refused_or_obeyed(data: bytes) -> None:
+    obey(data)
+
+
+def test_a_lease_with_a_wrong_value_at_any_place_is_refused_or_obeyed() -> None:
+    for document in everywhere(LEASE):
+        obey(_json(document))
+
+
+def test_what_a_run_has_left_for_the_next_is_refused_or_used_with_a_wrong_value_at_any_place() -> None:
+    for key, kept, read in (
+        (state.STATE, WATCH, state.load),
+        (levers.key("scale"), LEVER, lambda store: levers.read(store, "scale")),
+        (verify_turn.TURN, TURN, lambda store: verify_turn.take(store, 60)),
+    ):
+        for document in everywhere(kept):
+            with suppress(RunbookError):
+                read(stored(key, _json(document)))
+
+
+def follow(*contents: bytes) -> None:
+    """Do with records of the ledger what a rollback does."""
     with suppress(ConfigError):
-        records = [ledger.load(stored("ledger/a.json", data), "ledger/a.json") for data in (one, other)]
+        records = [ledger.load(stored("ledger/a.json", data), "ledger/a.json") for data in contents]
         ledger.target(records)
         ledger.target(records, "v1")
         ledger.unfit(records)
         ledger.state_after(records, 0)
+
+
+@given(tampered(RECORD), tampered(RECORD))
+def test_a_record_that_was_tampered_with_is_refused_or_has_a_place_in_the_history(one: bytes, other: bytes) -> None:
+    follow(one, other)
+
+
+def test_a_record_and_a_manifest_with_a_wrong_value_at_any_place_are_refused_or_used() -> None:
+    for document in everywhere(RECORD):
+        follow(_json(document), _json(RECORD))
+    for document in everywhere(MANIFEST):
+        data = _json(document)
+        with suppress(ConfigError):
+            found = manifest.read_manifest(stored("backups/b1.json", data), "b1", size=len(data))
+            assert all("/" not in item["file"] and item["file"][0] != "." for item in found["objects"])
 
 
 @given(hostile)
@@ -247,6 +372,14 @@ def test_a_secret_is_masked_wherever_it_stands(secret: str, before: str, after: 
 def test_a_fleet_of_any_file_is_read_or_refused(document: dict[str, Any]) -> None:
     with suppress(FleetError):
         assert fleet(document).order
+
+
+def test_a_fleet_of_which_a_part_is_something_else_is_read_or_refused() -> None:
+    for document in (*everywhere(FLEET), *WRONG):
+        with suppress(FleetError):
+            found = fleet(document)
+            assert set(found.order) == set(found.storefronts)
+            assert all(re.fullmatch(r"[\w.-]+", name) for name in (*found.storefronts, *found.groups))
 
 
 names = st.binary(min_size=1, max_size=60).map(os.fsdecode)  # as the system gives them, whatever their encoding

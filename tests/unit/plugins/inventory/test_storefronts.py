@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader, inventory_loader
+
+init_plugin_loader([])
 
 FLEET = """\
 plugin: storefront.runbook.storefronts
@@ -60,6 +66,15 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path) -> None:
     said = "".join(refused.stderr.split())  # a warning is wrapped, at hyphens too
     what = f"{tmp_path}/storefronts.yml: waves.canary.storefronts: there is no storefront or group cg"
     assert what.replace(" ", "") in said
+
+
+@pytest.mark.parametrize("text", ["[1]", "plugin"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "storefronts.yml"
+    file.write_text(text)
+    plugin, inventory = inventory_loader.get("storefront.runbook.storefronts"), InventoryData()
+    with pytest.raises(AnsibleParserError, match="the file must be a mapping"):
+        plugin.parse(inventory, DataLoader(), str(file))
 
 
 def test_a_file_of_another_name_is_left_to_others(tmp_path: Path) -> None:
