@@ -141,7 +141,7 @@ def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], 
 
 
 def test_everything_that_is_wrong_is_refused_at_once(live: Shop) -> None:
-    wrong = {
+    wrong: dict[str, Any] = {
         "unit": "apii",
         "level": "eror",
         "since": "1h",
