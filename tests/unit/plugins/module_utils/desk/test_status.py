@@ -270,7 +270,12 @@ def test_each_change_of_a_variable_at_vercel_shows_however_soon_after_our_deploy
 def record(kind: str, at: str, **more: Any) -> dict[str, Any]:
     """Return a record of the ledger; that of a deploy has the units of a shop that is well."""
     units = well()["ledger"]["live"]["units"] if kind == "deploy" else {}
-    usual: dict[str, Any] = {"id": at, "outcome": "released" if kind == "deploy" else "changed", "snapshot": {}, "release": "v1.1.0"}
+    usual: dict[str, Any] = {
+        "id": at,
+        "outcome": "released" if kind == "deploy" else "changed",
+        "snapshot": {},
+        "release": "v1.1.0",
+    }
     return {"kind": kind, "finished_at": f"2026-03-01T{at}:00+00:00", "commit": "c2", "units": units, **usual, **more}
 
 
