@@ -286,7 +286,7 @@ def switched(state: str, at: str, **more: Any) -> dict[str, Any]:
 
 
 MODE = {"name": maintenance.VARIABLE, "digest": "c" * 64}
-CLOSED = Held("variable", "2026-03-01T10:00:00+00:00", units=("worker",))
+HELD = Held("variable", "2026-03-01T10:00:00+00:00", units=("worker",))
 
 
 def again(at: str) -> dict[str, Any]:
@@ -302,8 +302,8 @@ def drift_after(*records: dict[str, Any], closed: Held | None = None, **now: Any
 
 def test_what_a_maintenance_changed_is_no_drift() -> None:
     closed = {"unit__api": unit(live=again("10:01"), variables=[*VARIABLES, MODE]), "unit__worker": unit(live=None)}
-    assert drift_after(switched("on", "10:02"), closed=CLOSED, **closed) == []
-    assert drift_after(closed=CLOSED, **closed) == [], "a run that was killed has written no record"
+    assert drift_after(switched("on", "10:02"), closed=HELD, **closed) == []
+    assert drift_after(closed=HELD, **closed) == [], "a run that was killed has written no record"
     assert drift_after(**closed) != []
     opened = {"unit__api": unit(live=again("10:31")), "unit__worker": unit(live=again("10:30"))}
     ended = (switched("off", "10:32"), switched("on", "10:02"))
@@ -319,9 +319,9 @@ def test_what_somebody_changed_after_a_maintenance_is_drift() -> None:
     assert drift_after(*had, unit__api=mode) == [], "it has another value than before"
     assert drift_after(*ended, unit__api=unit(live=again("11:00"))) == ["api was deployed again (v1.1.0)"]
     other = unit(live=again("10:01"), variables=[*VARIABLES, MODE, {"name": "FLAG", "digest": "d"}])
-    assert drift_after(switched("on", "10:02"), closed=CLOSED, unit__api=other) == ["api: FLAG was added"]
+    assert drift_after(switched("on", "10:02"), closed=HELD, unit__api=other) == ["api: FLAG was added"]
     moved = unit(live={**again("10:01"), "release": "v9"})
-    assert drift_after(switched("on", "10:02"), closed=CLOSED, unit__api=moved) == ["api was moved from v1.1.0 to v9"]
+    assert drift_after(switched("on", "10:02"), closed=HELD, unit__api=moved) == ["api was moved from v1.1.0 to v9"]
 
 
 def test_without_a_ledger_there_is_no_drift() -> None:
