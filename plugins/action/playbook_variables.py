@@ -75,6 +75,7 @@ class ActionModule(ActionBase):
                 *page_options.problems(
                     given.playbook, values, str(variables.get("inventory_hostname")), datetime.now(UTC)
                 ),
+                *page_options.misnamed(given.playbook, commanded - set(given.read)),
                 *variable_changes.on_command_line(written()),
                 *lost_limit(),
                 *self._freezes(values, variables),

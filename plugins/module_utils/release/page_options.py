@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from ..redis.limits import LONGEST_INTERVAL, MOST_KEYS, refuse_unbounded
 from . import log_pattern, maintenance
 from .page_budget import MOST_SECONDS
 from .spelling import suggestion
+from .variable_names import OPTIONS, OWN, RUN
 
 PAGES = ("status", "releases", "diagnose", "logs", "redis")
 MOST_LINES = 5000  # of a page of logs
@@ -58,6 +59,17 @@ def problems(playbook: str, values: Values, storefront: str, now: datetime) -> I
     if playbook == "redis":
         asks += _redis_asks(values)
     yield from dict.fromkeys(str(error) for error in errors(asks))
+
+
+def misnamed(playbook: str, names: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with ``names`` of the command line that nothing reads and that begin with an option of the
+    page, such as request_id: without the option a page shows more than was asked for.
+    """
+    options = [option for option, readers in RUN.items() if playbook in PAGES and playbook in readers]
+    for name in sorted(set(names) - {*OPTIONS, *OWN}):
+        for option in options:
+            if name.startswith(f"{option}_"):
+                yield f"{name} is not a variable of this collection: did you mean {option}? Nothing reads it"
 
 
 def errors(asks: Iterable[Ask]) -> list[ConfigError]:

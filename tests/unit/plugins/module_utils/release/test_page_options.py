@@ -116,6 +116,13 @@ def test_a_maintenance_is_refused_for_everything_at_once() -> None:
     assert problems("maintenance", maintenance_minutes="", maintenance_until=None) == []
 
 
+def test_a_longer_name_of_an_option_is_refused() -> None:
+    (found,) = page_options.misnamed("logs", {"request_id", "request", "redis_url", "colour", "unitary"})
+    assert found.startswith("request_id is not a variable of this collection: did you mean request?")
+    assert list(page_options.misnamed("status", {"request_id"})) == [], "not an option of this page"
+    assert list(page_options.misnamed("deploy", {"release_manager"})) == [], "no page"
+
+
 def test_several_faults_are_one_error() -> None:
     def wrong(text: str) -> None:
         raise ConfigError(text, code="bad_time")
