@@ -14,21 +14,24 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ansible_runner
+import psycopg2
 import pytest
 import requests
 
 from conftest import COLLECTIONS, ROOT
 from sandbox import customer
 from sandbox.beside import beside
+from sandbox.cloud import scopes
 from sandbox.process import wait_until
 from tests.event_receiver import Receiver
+from tests.rights import OBSERVER, READER, RIGHTS, policy, statements_of
 
 # Railway's queries are POST requests too.
 RAILWAY_READS = {
@@ -212,6 +215,8 @@ class Shop:
     sandbox: Any
     name: str
     folder: Path
+    # Whether each play has credentials of its own, with the rights that docs/rights.md lists; NARROW=1 tries it for all
+    narrow: bool = field(default_factory=lambda: bool(os.environ.get("NARROW")))
 
     @property
     def at(self) -> dict[str, Any]:
@@ -263,6 +268,8 @@ class Shop:
         book, hosts = str(ROOT / "playbooks" / playbook), inventory or str(ROOT / "inventories/development")
         given = {**UNASKED, **extra.pop("preflight_systems", {})}
         options = {"store_endpoint_url": cloud["objects_url"], "preflight_systems": given, **extra}
+        if self.narrow:
+            options, environment["SANDBOX_SCOPES"] = self._narrowed(playbook.removesuffix(".yml"), options)
 
         def run() -> Played:
             given = folder / "options.json"
@@ -290,6 +297,37 @@ class Shop:
                 return played(runner.rc, stream.read(), order)
 
         return Running(order, _background.submit(run_by_runner if cancel else run))
+
+    def _narrowed(self, playbook: str, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return options whose credentials have the rights of a playbook only, and the scopes of the inventory's."""
+        rights, tokens = RIGHTS[playbook], self.sandbox.state["tokens"]
+        of_token = {tokens[vendor]: names for vendor, names in rights.scopes.items()}
+        narrowed = {
+            name: scopes.narrow(value, of_token[value]) if isinstance(value, str) and value in of_token else value
+            for name, value in options.items()
+        }
+        bucket, _unused, root = self.at["store"].removeprefix("s3://").partition("/")
+        key = f"{self.name}-{rights.store or 'nothing'}"
+        allowed = policy(rights.store, bucket, root) if rights.store else {"Statement": []}
+        self.sandbox.cloud("PUT", f"/policies/{key}", allowed)
+        of_platform = {"backend_token": self.at["railway"]["project_token"], "backend_token_type": "project"}
+        none = {"backend_token": "none", "frontend_token": "none"}
+        platform = of_platform if rights.platform else none
+        own = {"store_access_key": key, **platform}
+        if rights.sql in (READER, OBSERVER):
+            own["database_url"] = self.database_url_of(rights.sql)
+        return {**own, **narrowed}, json.dumps(rights.scopes)
+
+    def database_url_of(self, rights: str) -> str:
+        """Return the address of the database for a user with these rights, which is created once."""
+        role, password = f"{self.name}-{rights}", "reads-only"
+        with closing(psycopg2.connect(self.sandbox.state["postgres"]["url"])) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+                for statement in [] if cursor.fetchone() else statements_of(rights):
+                    cursor.execute(statement.format(role=f'"{role}"', password=password, database=f'"{self.name}"'))
+        return f"postgresql://{role}:{password}@{self.at['database_url'].partition('@')[2]}"
 
     def customers(self) -> Customers:
         return Customers(self.at["frontend_url"], self.at["backend_url"])

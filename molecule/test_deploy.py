@@ -34,6 +34,7 @@ def test_the_first_release_goes_out_on_an_empty_shop(cold):
 
 def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     rows = shop.rows()
+    shop.narrow = True
     shop.passes_at_github(NEW)
     with shop.customers().watching() as customers:
         played = shop.play("deploy.yml", cmdline="-vvv --diff", release=NEW, **shop.telling())

@@ -86,6 +86,7 @@ def manifests(shop) -> set[str]:
 
 
 def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_back(shop, receiver):
+    shop.narrow = True
     rows, safe = shop.rows(), manifests(shop)
     reported = {"notify_events_url": receiver.url("/events")}
     waiting = shop.play("restore.yml", surfaces=SURFACES, backup="latest", **reported)

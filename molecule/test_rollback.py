@@ -16,6 +16,7 @@ def shop(released_shop):
 
 
 def test_the_last_verified_release_comes_back_without_one_wrong_answer(shop):
+    shop.narrow = True
     rows = shop.rows()
     with shop.customers().watching() as customers:
         played = shop.play("rollback.yml")

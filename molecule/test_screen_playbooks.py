@@ -46,6 +46,7 @@ def steps(played) -> list[str]:
 
 
 def test_a_backup(released_shop):
+    released_shop.narrow = True
     played = released_shop.play("backup.yml")
     outcome, command = ending(played, 24)
     assert played.rc == 0

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 NAME = os.environ.get("SANDBOX_NAME") or "default"
+# Scopes by vendor, as JSON: their tokens may do only that. See sandbox/cloud/scopes.py.
+SCOPES = json.loads(os.environ.get("SANDBOX_SCOPES") or "{}")
 STATE = Path(__file__).resolve().parents[1] / ".sandbox" / NAME / "state.json"
 
 
@@ -28,6 +30,7 @@ def inventory(file: Path = STATE) -> dict[str, Any]:
         return {"all": {"vars": {"sandbox_state": down, "sandbox_shop": down}}, "_meta": {"hostvars": {}}}
     state = json.loads(file.read_text())
     shops = state.pop("storefronts")
+    state["tokens"].update({vendor: "~".join([state["tokens"][vendor], *names]) for vendor, names in SCOPES.items()})
     return {
         "sandbox": {"hosts": list(shops), "vars": {"sandbox_state": state}},
         "_meta": {

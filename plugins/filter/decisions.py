@@ -53,6 +53,7 @@ from ..module_utils.release import (
 from ..module_utils.release.operator_pass import operator_pass
 from ..module_utils.release.page_budget import seconds as page_seconds
 from ..module_utils.release.results import failure_message
+from ..module_utils.release.wide_credentials import wide_credentials
 
 
 def _fields(decision: Any) -> dict[str, Any]:
@@ -346,6 +347,7 @@ class FilterModule:
             "page_fails": pages.fails,
             "page_seconds": page_seconds,
             "redis_report": redis_page.report,
+            "wide_credentials": wide_credentials,
             "window_options": pages.window_options,
             "stray_sessions": restores.strays,
             "unsafe_for_target": unsafe_for_target,

@@ -59,6 +59,7 @@ class Context:
         )
         self.listeners = Listeners()
         self.faults, self.delays = Faults(), Delays()
+        self.policies: dict[str, dict[str, Any]] = {}  # of S3, by access key; a key without one may do everything
         self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.blobs = Blobs(self.folder / "uploads")
         self.builder = Builder(

@@ -67,6 +67,7 @@ class Control:
             ("PUT", f"{front}/pulls", self.set_pulls),
             ("PUT", f"{front}/sentry", self.set_sentry),
             ("PUT", f"{front}/workflow-runs", self.set_workflow_runs),
+            ("PUT", "/policies/{key}", self.set_policy),
             ("GET", "/processes", self.processes),
         ]
         return Starlette(
@@ -305,6 +306,11 @@ class Control:
             raise _No(400, "Give runs, each with id, sha, and approvals, each with by.") from None
         front.github["workflow_runs"] = runs
         self.cloud.context.save()
+        return Response(status_code=204)
+
+    async def set_policy(self, request: Request) -> Response:
+        """Set what an access key of S3 may do at the address of the double. It lasts until the double ends."""
+        self.cloud.context.policies[request.path_params["key"]] = await _body(request)
         return Response(status_code=204)
 
     async def processes(self, request: Request) -> Response:

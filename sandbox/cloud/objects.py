@@ -7,18 +7,21 @@ be switched on.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from . import policies
 from .context import Context
 from .proxy import forward
 from .vendor import Refusal, Vendor
 
 KINDS = {"lease.json": "lease", "ledger": "ledger", "backups": "backup"}
 VERBS = {"PUT": "put", "DELETE": "delete", "HEAD": "head", "POST": "put"}
+CREDENTIAL = re.compile(r"Credential=([^/]+)/")
 UPLOAD = {"PUT": "part", "POST": "complete", "DELETE": "abort", "GET": "parts"}
 
 
@@ -49,12 +52,18 @@ class Objects(Vendor):
         return False  # S3 is never late: nothing has to be remembered of before
 
     def authorize(self, request: Request) -> None:
-        """S3 itself judges the signature."""
+        """Refuse what the policy of the access key does not permit. S3 itself judges the signature."""
+        named = CREDENTIAL.search(request.headers.get("authorization", ""))
+        policy = self.context.policies.get(named[1]) if named else None
+        if policy is not None and not policies.permitted(policy, request):
+            raise self.refusal(403, "AccessDenied", "Access Denied")
 
     async def endpoint(self, request: Request) -> Response:
-        return await self.answer(
-            request, _operation(request), lambda: forward(self.context.client, request, self.s3_url)
-        )
+        async def call() -> Response:
+            self.authorize(request)
+            return await forward(self.context.client, request, self.s3_url)
+
+        return await self.answer(request, _operation(request), call)
 
     def _storefront(self, request: Request, body: bytes) -> str | None:
         prefix = request.query_params.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])

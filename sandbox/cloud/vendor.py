@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from . import limits
+from . import limits, scopes
 from .context import Context
 from .drift import Past, with_unknown_state
 from .faults import EFFECTS, Fault, effect
@@ -68,6 +68,8 @@ class Vendor(ABC):
         async def endpoint(request: Request) -> Response:
             async def call() -> Response:
                 self.authorize(request)
+                if not scopes.permits(self.name, self.scopes(request), operation):
+                    raise self.forbidden(request, operation)
                 return await handler(request)
 
             return await self.answer(request, operation, call)
@@ -155,7 +157,16 @@ class Vendor(ABC):
         )
 
     def bearer(self, request: Request) -> str:
-        return request.headers.get("authorization", "").removeprefix("Bearer ")
+        """Return the token of a request, without its scopes."""
+        return scopes.split(request.headers.get("authorization", "").removeprefix("Bearer "))[0]
+
+    def scopes(self, request: Request) -> frozenset[str] | None:
+        """Return the scopes of the request's token; None where it may do everything."""
+        return scopes.split(request.headers.get("authorization", "").removeprefix("Bearer "))[1]
+
+    def forbidden(self, request: Request, operation: str) -> Refusal:
+        """Return how the vendor says that a token lacks a scope."""
+        return self.refusal(403, "forbidden", "Forbidden")
 
 
 async def json_body(request: Request, vendor: Vendor) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup is created by a role with the rights in docs/backup.md and no others; a right that is missing is named."""
+"""A backup is created by a role with the rights in docs/rights.md and no others; a right that is missing is named.
+Redis is shown, and its keys are removed, by users with those rights.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,13 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_info
+import redis
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_info, redis_flush, redis_info
 
 from sandbox.storefront import Sandbox
+from tests.integration.redis_server import server
 from tests.integration.shop_database import Database
+from tests.rights import FLUSHES, READS, REDIS
 from tests.unit.support import run_module
 
 ROLE, PASSWORD = "test_backup_only", "backup-only"
@@ -72,3 +77,17 @@ def test_a_role_that_may_only_read_creates_a_backup_and_what_it_lacks_is_named(
     admin(database.sandbox, f"ALTER ROLE {ROLE} BYPASSRLS")
     again = run_module(pg_backup, options)
     assert (again["failed"], again["backup"]["tables"]) == (False, {"public.item": 2}), again
+
+
+def test_users_of_redis_with_these_rights_see_everything_and_one_of_them_removes_keys(tmp_path: Path) -> None:
+    with server(tmp_path, *(f"user {name} on >a-password {REDIS[name]}" for name in (READS, FLUSHES))) as port:
+        with redis.Redis("127.0.0.1", port) as client:
+            client.mset({f"product:{number}": "{}" for number in range(20)})
+        for name in (READS, FLUSHES):
+            url = {"url": f"redis://{name}:a-password@127.0.0.1:{port}/0"}
+            found = run_module(redis_info, {**url, "interval": 0, "patterns": ["product:*"], "biggest": 2})
+            assert (found["failed"], found["unavailable"]) == (False, {}), found
+            assert (found["patterns"]["product:*"]["count"], len(found["biggest"])) == (20, 2)
+            removed = run_module(redis_flush, {**url, "pattern": "product:*"})
+            assert removed["failed"] is (name == READS), removed
+            assert "unlink" in removed["msg"] if name == READS else removed["count"] == 20, removed

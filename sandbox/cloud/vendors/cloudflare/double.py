@@ -24,6 +24,10 @@ from .answers import ACCOUNT, envelope, time
 from .workers import Workers
 
 PURGES = ("purge_everything", "files", "tags", "hosts", "prefixes")
+NO_ANALYTICS = {
+    "data": None,
+    "errors": [{"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}],
+}
 PURGE_LIMIT = 100  # of files, tags, hosts or prefixes in one request
 
 
@@ -62,6 +66,12 @@ class Cloudflare(Vendor):
             if request.url.path.endswith("/user/tokens/verify"):
                 raise self.refusal(401, "1000", "Invalid API Token")
             raise self.refusal(403, "10000", "Authentication error")
+
+    def forbidden(self, request: Request, operation: str) -> Refusal:
+        refused = self.refusal(403, "10000", "Authentication error")
+        if operation == "analytics":  # GraphQL refuses with a 200
+            refused.response = JSONResponse(NO_ANALYTICS)
+        return refused
 
     def _front(self, request: Request) -> Storefront:
         for front in self.context.storefronts.values():
@@ -139,14 +149,7 @@ class Cloudflare(Vendor):
 
     async def analytics(self, request: Request) -> Response:
         if effect.get() == "no_analytics":
-            return JSONResponse(
-                {
-                    "data": None,
-                    "errors": [
-                        {"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}
-                    ],
-                }
-            )
+            return JSONResponse(NO_ANALYTICS)
         return JSONResponse(execute(self.edges, await json_body(request, self)))
 
     def _development_mode(self, front: Storefront) -> dict[str, Any]:

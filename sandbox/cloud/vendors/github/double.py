@@ -81,6 +81,9 @@ class GitHub(Vendor):
         if self.bearer(request) != self.context.tokens["github"]:
             raise self.refusal(401, "", "Bad credentials" if self.bearer(request) else "Requires authentication")
 
+    def forbidden(self, request: Request, operation: str) -> Refusal:
+        return self.refusal(403, "", "Resource not accessible by personal access token")
+
     def _front(self, request: Request) -> Storefront:
         wanted = "{owner}/{repo}".format(**request.path_params)
         for front in self.context.storefronts.values():

@@ -50,6 +50,9 @@ class Sentry(Vendor):
         if self.bearer(request) != self.context.tokens["sentry"]:
             raise self.refusal(401, "", "Invalid token")
 
+    def forbidden(self, request: Request, operation: str) -> Refusal:
+        return self.refusal(403, "", "You do not have permission to perform this action.")
+
     def _front(self, request: Request) -> Storefront:
         for front in self.context.storefronts.values():
             if front.sentry["organization"] == request.path_params["organization"]:

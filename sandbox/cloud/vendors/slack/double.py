@@ -52,6 +52,9 @@ class Slack(Vendor):
         if self.bearer(request) != self.context.tokens["slack"]:
             raise self.refusal(200, "invalid_auth", "")
 
+    def forbidden(self, request: Request, operation: str) -> Refusal:
+        return self.refusal(200, "missing_scope", "")
+
     def _front(self, channel: Any, *, by_name: bool = False) -> Storefront:
         for front in self.context.storefronts.values():
             if channel == front.slack["channel"] or (
