@@ -59,8 +59,8 @@ def read_folder(folder: Path, shown: str) -> list[Migration]:
     found = []
     for path in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         try:
-            found.append(Migration(path.name, (path / "migration.sql").read_bytes().decode()))
-        except FileNotFoundError:
+            text = (path / "migration.sql").read_bytes().decode()
+        except (FileNotFoundError, IsADirectoryError):
             raise ConfigError(
                 f"{shown}/{path.name} has no migration.sql. Restore the file, or remove the folder.", code="P3015"
             ) from None
@@ -68,6 +68,11 @@ def read_folder(folder: Path, shown: str) -> list[Migration]:
             raise ConfigError(
                 f"{shown}/{path.name}/migration.sql is not UTF-8 text. Save it as UTF-8.", code="bad_migration"
             ) from None
+        if "\0" in text:  # where PostgreSQL's parser ends: what follows would be judged by nobody
+            raise ConfigError(
+                f"{shown}/{path.name}/migration.sql has a NUL character. Remove it.", code="bad_migration"
+            )
+        found.append(Migration(path.name, text))
     if not found:
         raise ConfigError(
             f"The folder {shown} holds no migrations. Correct migrations or root_directory.", code="no_migrations"

@@ -28,6 +28,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core import sha
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.redact import redact
 from ansible_collections.storefront.runbook.plugins.module_utils.desk import logs
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import classify
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import identifier, literal
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.url import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.release import (
@@ -349,6 +350,19 @@ def test_a_name_and_a_text_are_one_token_of_sql(text: str) -> None:
     (statement,) = pglast.parse_sql(f"COMMENT ON TABLE {identifier(text)} IS {literal(text)}")
     comment: Any = statement.stmt
     assert comment.comment == text
+
+
+SQL = """CREATE ALTER DROP TABLE COLUMN INDEX CONCURRENTLY TYPE USING ADD RENAME TO SET NOT NULL DEFAULT CONSTRAINT
+CHECK REFERENCES UPDATE SELECT DO EXECUTE AS ON WITH BEGIN ( ) ; , . "User" x int 1 ' $$ -- /* */ E'"""
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.lists(st.sampled_from(SQL.split()), max_size=14).map(" ".join) | st.sampled_from(EVIL[:8]), max_size=2)
+)
+def test_a_migration_of_any_text_is_judged(scripts: list[str]) -> None:
+    for script, judged in zip(scripts, classify(scripts), strict=True):
+        assert judged.breaking or "DROP TABLE" not in re.sub(r"--.*|'.*|\$\$.*|/\*.*", "", script, flags=re.DOTALL)
 
 
 @given(hostile, st.sampled_from(["postgresql://u:{}@h/d", "postgresql://{}", "{}", "postgresql://u:p@h/d?{}=1"]))

@@ -38,6 +38,15 @@ def remove_script(folder: Path) -> None:
     (folder / "1_first" / "migration.sql").unlink()
 
 
+def make_script_a_folder(folder: Path) -> None:
+    remove_script(folder)
+    (folder / "1_first" / "migration.sql").mkdir()
+
+
+def hide_a_statement(folder: Path) -> None:
+    (folder / "1_first" / "migration.sql").write_text('SELECT 1;\0DROP TABLE "User";')
+
+
 def write_latin1(folder: Path) -> None:
     (folder / "1_first" / "migration.sql").write_bytes("-- é".encode("latin-1"))
 
@@ -47,6 +56,8 @@ def write_latin1(folder: Path) -> None:
     [
         (break_lock, "P3019", "are for mysql"),
         (remove_script, "P3015", "shown/1_first has no migration.sql"),
+        (make_script_a_folder, "P3015", "shown/1_first has no migration.sql"),
+        (hide_a_statement, "bad_migration", "shown/1_first/migration.sql has a NUL character"),
         (write_latin1, "bad_migration", "shown/1_first/migration.sql is not UTF-8"),
     ],
 )
