@@ -43,8 +43,8 @@ sanity: setup ## ansible-test sanity and galaxy-importer
 matrix: setup ## sanity, unit tests and the tests of modules on each ansible-core from 2.18 to 2.21 (CORES="2.18" for one)
 	@CORES="$(CORES)" bash tests/matrix.sh
 
-soak: setup ## 20 deploys at once, then kill each playbook that writes at every point, for MINUTES=60 (docs/reliability.md)
-	MINUTES=$(or $(MINUTES),60) $(BIN)/pytest -q -s molecule/test_soak.py -k "deploys_at_once or kill_matrix"
+soak: setup ## 20 deploys at once, secrets, random walks and kills at every point, each of both for MINUTES=60 (docs/reliability.md)
+	MINUTES=$(or $(MINUTES),60) $(BIN)/pytest -q -s molecule/test_soak.py -k "deploys_at_once or soak_of_secrets or random_soak or kill_matrix"
 
 bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench

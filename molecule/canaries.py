@@ -1,8 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Searches what a run has left for the secrets that it was given: as they are, encoded, or in part. It knows nothing of
-the redactor's forms.
+"""Searches what a run has left for the secrets that it was given: as they are, encoded, in part, compressed. It knows
+nothing of the redactor's forms.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import html
 import json
+import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, quote_plus, urlsplit
@@ -35,12 +37,31 @@ def forms(secret: str) -> set[bytes]:
     return {form.encode() for form in encoded}
 
 
+def contents(path: Path) -> Iterator[bytes]:
+    """Yield a file's name and what is in it; of a database of SQLite (ARA's) also each cell that is compressed."""
+    data = path.read_bytes()
+    yield str(path).encode() + data
+    if data.startswith(b"SQLite format 3"):
+        with closing(sqlite3.connect(path)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608
+                    for cell in filter(lambda cell: isinstance(cell, bytes), row):
+                        with suppress(zlib.error):
+                            yield zlib.decompress(cell)
+
+
 @dataclass
 class Canaries:
-    """The secrets of a run by name; of an address with a password it is the password."""
+    """The secrets of a run by name; of an address with a password it is the password.
+
+    ``of_processes`` are those that the shop's own processes, which stand for those at the vendors, and PostgreSQL's
+    programs take from their environment. No other process has a secret, and none has one in its arguments.
+    """
 
     secrets: Mapping[str, str]
-    seen: set[str] = field(default_factory=set)
+    of_processes: tuple[str, ...] = ("database_url",)
+    _processes: set[tuple[str, str, bytes]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         values = {name: urlsplit(value).password or value for name, value in self.secrets.items()}
@@ -53,20 +74,17 @@ class Canaries:
 
     def below(self, folder: Path) -> list[str]:
         """Return which file below a folder has which secret, in its name or in its content."""
-        files = [path for path in folder.rglob("*") if path.is_file()]
         return [
             f"{path.relative_to(folder)}: {name}"
-            for path in files
-            for name in self.within(str(path).encode() + path.read_bytes())
+            for path in folder.rglob("*")
+            if path.is_file()
+            for content in contents(path)
+            for name in self.within(content)
         ]
 
     @contextmanager
     def watching_processes(self) -> Iterator[None]:
-        """Read the arguments and the environment of every process until the end of the block.
-
-        PostgreSQL's programs take the password from their environment, and so do the shop's own processes, which stand
-        for those at the vendors. No other process has a secret, and none has one in its arguments.
-        """
+        """Read the arguments and the environment of every process until the end of the block."""
         with beside(self._watch):
             yield
 
@@ -76,6 +94,14 @@ class Canaries:
                 with suppress(OSError):  # it has ended
                     arguments = (process / "cmdline").read_bytes()
                     program = Path(arguments.split(b"\0")[0].decode(errors="replace")).name
-                    self.seen |= {f"{program}, arguments: {name}" for name in self.within(arguments)}
-                    found = self.within((process / "environ").read_bytes(), but=["database_url"])
-                    self.seen |= {f"{program}, environment: {name}" for name in found}
+                    self._processes.add((program, "arguments", arguments))
+                    self._processes.add((program, "environment", (process / "environ").read_bytes()))
+
+    @property
+    def seen(self) -> set[str]:
+        """Which program had which secret, in its arguments or its environment."""
+        return {
+            f"{program}, {where}: {name}"
+            for program, where, content in self._processes.copy()
+            for name in self.within(content, but=self.of_processes if where == "environment" else ())
+        }

@@ -126,20 +126,26 @@ def test_a_program_cancels_a_deploy_and_the_next_one_settles_it(shop, project):
     assert again.reports["shop"]["outcome"] == "released"
 
 
-def test_a_refused_run_has_a_result_too(shop, project):
+def test_a_refused_run_has_a_result_too_and_no_secret_that_a_vendor_repeats(shop, project, tmp_path):
     folder, secrets = project
+    given = {**secrets, "frontend_token": "a-token-that-nobody-knows"}
+    shop.fault(vendor="vercel", operation="project", kind="echo", times=-1, storefront=shop.name)
     run = start(
         "storefront.runbook.preflight",
         project=folder,
         inventory="production",
         options={"release": "v9.9.9"},
-        secrets={**secrets, "frontend_token": "not-a-token"},
-        environment=ENVIRONMENT,
+        secrets=given,
+        folder=tmp_path / "artefacts",
+        environment={**ENVIRONMENT, "ANSIBLE_VERBOSITY": "5", "ANSIBLE_DIFF_ALWAYS": "1"},
     )
     assert list(run.phases()) == []
     result = run.result()
     assert (result.ok, result.reports["shop"]["outcome"]) == (False, "refused")
     assert "v9.9.9" in result.reports["shop"]["message"]
+    assert "The request is not understood" in result.reports["shop"]["message"]
+    assert Canaries(given).within((result.output + repr(result.reports)).encode()) == []
+    assert written(tmp_path / "artefacts", given) == []
 
 
 def test_another_machine_runs_it_by_transmit_worker_and_process(shop, project, tmp_path):

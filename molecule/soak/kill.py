@@ -24,7 +24,7 @@ from molecule.soak.plays import (
     scratch_databases,
     unfinished_uploads,
 )
-from molecule.soak.points import Point, points_of
+from molecule.soak.points import CANCEL, Point, points_of
 from sandbox.customer import Buyers
 from sandbox.process import wait_until
 
@@ -80,19 +80,32 @@ def kill(shop: Shop, play: Play, point: Point) -> Running:
     """Run the playbook and end it at the point. A point that is not reached, such as a renewal of the lease that a
     quicker run does not need, lets it run to its end.
     """
-    number = signal.Signals[point.way]
-    if point.at == "task":
-        running = shop.begin(point.playbook, at=[{"nth": point.nth, "signal": number}], **play.options)
+    if point.way == CANCEL:
+        running = cancel(shop, play, point)
+    elif point.at == "task":
+        number = signal.Signals[point.way]
+        at = {"nth": point.nth, "signal": number, "group": number == signal.SIGINT}
+        running = shop.begin(point.playbook, at=[at], **play.options)
     else:
         held = {"vendor": point.vendor, "operation": point.name, "kind": "hold", "after": point.nth - 1}
         shop.fault(**held, storefront=shop.name)
         running = shop.begin(point.playbook, **play.options)
         assert wait_until(lambda: shop.held() or running.future.done(), ENDS), f"{point} is not reached"
         if not running.future.done():
-            running.send(number)
+            running.send(signal.Signals[point.way])
     shop.clear_faults()
     running.end()
     assert wait_until(lambda: not running.processes(), ENDS), f"{point} leaves a process"
+    return running
+
+
+def cancel(shop: Shop, play: Play, point: Point) -> Running:
+    """Run the playbook with ansible-runner, which cancels it soon after the task has begun."""
+    begun: list[Running] = []
+    running = shop.begin(
+        point.playbook, at=[{"nth": point.nth}], cancel=lambda: bool(begun and begun[0].done()), **play.options
+    )
+    begun.append(running)
     return running
 
 

@@ -9,21 +9,22 @@ The points come from one run that nobody disturbs, so a new task or write is a n
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The ways besides SIGKILL in which a run is ended, and at how many points each is tried.
-GENTLE = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
+# The ways besides SIGKILL in which a run is ended, and at how many points each is tried. SIGINT is sent as Ctrl-C sends
+# it, to all processes of the terminal; it is ansible-runner that cancels.
+CANCEL = "cancel"
+GENTLE = ("SIGTERM", "SIGINT", CANCEL)
 GENTLE_POINTS = 5
 
 
 @dataclass(frozen=True)
 class Point:
     """One kill. ``at`` is ``write`` (while the ``nth`` request of ``operation`` to ``vendor`` is under way) or ``task``
-    (as the ``nth`` task, counted from 1, begins); ``way`` is the signal's name.
+    (as the ``nth`` task, counted from 1, begins); ``way`` is the signal's name or CANCEL.
     """
 
     playbook: str

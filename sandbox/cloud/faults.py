@@ -21,6 +21,7 @@ ANSWERS = {
     "hold",
     "stale_read",
     "unknown_state",
+    "echo",
 }
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls", "no_plan"},

@@ -132,6 +132,9 @@ class Vendor(ABC):
             return await break_connection(request)
         if kind == "malformed":
             return Response(CUT_OFF, media_type="application/json")
+        if kind == "echo":  # as a careless proxy or a debug page: the request is in the answer, with its credentials
+            sent = f"{request.method} {request.url} {dict(request.headers)} {(await request.body())[:2000]!r}"
+            return self.refusal(400, "bad_request", f"The request is not understood: {sent}").response
         if kind == "rate_limited":
             answer = self.rate_limited(fault)
             answer.headers["retry-after"] = f"{fault.retry_after:g}"

@@ -3,17 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this play.
 
-AT_TASK names a JSON file with a list of {task | nth, fault | sql | signal | gone}: ``task`` is how the task's name
-ends, ``nth`` its number, counted from 1; each entry is used once. What was done is appended to that file's ``.done``;
-the play's process id is in its ``.pid``, the names of the tasks that began in its ``.tasks``, and what came of them in
-its ``.results``, a line for each.
+AT_TASK names a JSON file with a list of {task | nth, fault | sql | signal | crash}: ``task`` is how the task's name
+ends, ``nth`` its number, counted from 1; each entry is used once. With ``group`` the signal reaches all processes of
+the terminal; ``crash`` is a function of a module, such as vercel_deploy.plan. What was done is appended to that file's
+``.done``; the play's process id is in its ``.pid``, the names of the tasks that began in its ``.tasks``, and what came
+of them in its ``.results``, a line for each.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
@@ -85,8 +88,32 @@ class CallbackModule(CallbackBase):
             with connection.cursor() as cursor:
                 cursor.execute(entry["sql"])
             connection.close()
-        if "signal" in entry:
+        if entry.get("group"):
+            self._signal_group(entry["signal"])
+        elif "signal" in entry:
             os.kill(os.getpid(), entry["signal"])
+        if "crash" in entry:
+            _crash(*entry["crash"].rsplit(".", 1))
+
+    def _signal_group(self, number):
+        """Send a signal as a terminal does, to this play and to what it started in its process group."""
+        mark = f"AT_TASK={self.order}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended
+                pid = int(process.name)
+                mine = mark in (process / "environ").read_bytes().split(b"\0") and os.getpgid(pid) == os.getpgrp()
+                if mine and pid != os.getpid():
+                    os.kill(pid, number)
+        os.kill(os.getpid(), number)
+
+
+def _crash(module, name):
+    """Let a function of a module of the collection raise an exception that has its arguments in it."""
+
+    def crash(*args, **kwargs):
+        raise RuntimeError(f"crashed with {args} {kwargs}")
+
+    setattr(importlib.import_module(f"ansible_collections.storefront.runbook.plugins.modules.{module}"), name, crash)
 
 
 def _of(result, name):
