@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ def test_an_unsafe_schema_is_held_at_the_edge_and_the_release_that_fits_opens_it
 
 def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, receiver: Receiver) -> None:
     surfaces = {"surfaces": ["database", "backend", "frontend"]}
-    until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until="2099-01-01T00:00:00Z")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until=tomorrow)
     assert until.rc == 2
     assert "does not end automatically" in until.message
     wrong = shop.play("maintenance.yml", **surfaces, maintenance_state="maybe", maintenance_minutes=0)

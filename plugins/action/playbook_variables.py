@@ -66,7 +66,8 @@ class ActionModule(ActionBase):
             read=set(referred(variables)),
             commanded=commanded,
         )
-        unread = options.unread(given)
+        misnamed = page_options.misnamed(given.playbook, commanded - set(given.read))
+        unread = [name for name in options.unread(given) if name not in misnamed]
         passed = given_to_run(given.playbook, self._loader)
         result |= {
             "changed": False,
@@ -75,7 +76,7 @@ class ActionModule(ActionBase):
                 *page_options.problems(
                     given.playbook, values, str(variables.get("inventory_hostname")), datetime.now(UTC)
                 ),
-                *page_options.misnamed(given.playbook, commanded - set(given.read)),
+                *misnamed.values(),
                 *variable_changes.on_command_line(written()),
                 *lost_limit(),
                 *self._freezes(values, variables),

@@ -61,15 +61,17 @@ def problems(playbook: str, values: Values, storefront: str, now: datetime) -> I
     yield from dict.fromkeys(str(error) for error in errors(asks))
 
 
-def misnamed(playbook: str, names: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with ``names`` of the command line that nothing reads and that begin with an option of the
-    page, such as request_id: without the option a page shows more than was asked for.
+def misnamed(playbook: str, names: Collection[str]) -> dict[str, str]:
+    """Return what is wrong, by name, with ``names`` of the command line that nothing reads and that begin with an
+    option of the page, such as request_id: without the option a page shows more than was asked for.
     """
     options = [option for option, readers in RUN.items() if playbook in PAGES and playbook in readers]
-    for name in sorted(set(names) - {*OPTIONS, *OWN}):
-        for option in options:
-            if name.startswith(f"{option}_"):
-                yield f"{name} is not a variable of this collection: did you mean {option}? Nothing reads it"
+    meant = {name: option for name in sorted(names) for option in options if name.startswith(f"{option}_")}
+    return {
+        name: f"{name} is not a variable of this collection: did you mean {option}? Nothing reads it"
+        for name, option in meant.items()
+        if name not in (*OPTIONS, *OWN)
+    }
 
 
 def errors(asks: Iterable[Ask]) -> list[ConfigError]:

@@ -14,7 +14,11 @@ from ansible_collections.storefront.runbook.plugins.module_utils.desk.storefront
 from conftest import ROOT
 
 PLAY = yaml.safe_load((ROOT / "playbooks/vars/play.yml").read_text())
-SYSTEMS = {name: spec["options"] for name, spec in storefront_options().items() if spec["type"] == "dict" and spec.get("options")}
+SYSTEMS = {
+    name: spec["options"]
+    for name, spec in storefront_options().items()
+    if spec["type"] == "dict" and spec.get("options")
+}
 
 
 @pytest.mark.parametrize("system", SYSTEMS.keys() & PLAY["desk_storefront"].keys())
