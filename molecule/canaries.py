@@ -82,6 +82,10 @@ class Canaries:
             for name in self.within(content)
         ]
 
+    def knowing(self, secrets: Mapping[str, str]) -> Canaries:
+        """What was seen, searched for other secrets, such as one that was generated meanwhile."""
+        return Canaries(secrets, self.of_processes, self._processes)
+
     @contextmanager
     def watching_processes(self) -> Iterator[None]:
         """Read the arguments and the environment of every process until the end of the block."""

@@ -26,7 +26,10 @@ from molecule.soak.plays import DATABASE, NEW, OLD
 from molecule.test_new_user import smallest
 
 ARA = "ara[server]>=1.7,<2"  # records runs in a database of its own; here only, so it is no requirement
-SECRET = ("_token", "_secret_key", "_access_key", "_webhook_key", "maintenance_key", "database_url")
+SECRET = (
+    *("_token", "_secret_key", "_access_key", "_webhook_key", "_webhook_url", "maintenance_key", "database_url"),
+    *("variable_values", "verify_headers", "otlp_headers"),
+)
 JWT = {"name": "jwt", "kind": "random", "variable": "JWT_SECRET", "previous": "JWT_SECRET_PREVIOUS", "units": ["api"]}
 ECHOES = [  # each vendor once, where a deploy meets it
     ("objects", "put_ledger"),
@@ -92,18 +95,24 @@ SCENARIOS = [
 class Recorder:
     """An operations project whose secrets are in a vault, and the runs in it with all that they leave."""
 
-    def __init__(self, shop: Shop, folder: Path, webhook: str) -> None:
+    def __init__(self, shop: Shop, folder: Path, receiver: str) -> None:
         self.shop, self.folder = shop, folder
         shop.passes_at_github(NEW)
-        variables = {**smallest(shop), **shop.telling(), "notify_webhook_url": webhook}
+        variables = {**smallest(shop), **shop.telling()}
+        variables["notify_webhook_url"] = f"{receiver}/hook/{random.token_hex(12)}"
+        variables |= {"notify_events_url": f"{receiver}/events", "notify_otlp_url": f"{receiver}/v1/traces"}
+        variables["notify_events_token"] = f"events-{random.token_hex(12)}"
+        variables["notify_otlp_headers"] = {"X-Key": f"traces-{random.token_hex(12)}"}
+        variables["verify_headers"] = {"X-Probe": f"probe-{random.token_hex(12)}"}
         variables["notify_webhook_key"] = f"key-{random.token_hex(16)}"
         variables["edge_maintenance_key"] = f"key-{random.token_hex(16)}"
         variables["variable_values"] = {"GIVEN_SECRET": f"given-{random.token_hex(12)}"}
-        own = {name: value for name, value in variables.items() if name.endswith(SECRET) or name == "variable_values"}
+        own = {name: value for name, value in variables.items() if name.endswith(SECRET)}
         self.project = folder / "ops"
         self._write({name: value for name, value in variables.items() if name not in own}, own)
-        named = {name: value for name, value in own.items() if isinstance(value, str)}
-        self.secrets = {**named, **own["variable_values"], "vault password": self.password, **self._at_vendor()}
+        self.secrets = {"vault password": self.password, **self._at_vendor()}
+        for name, value in own.items():
+            self.secrets |= value if isinstance(value, dict) else {name: value}
 
     def _write(self, left: dict[str, Any], own: dict[str, Any]) -> None:
         (self.project / "production/group_vars/storefronts").mkdir(parents=True)
@@ -138,7 +147,7 @@ class Recorder:
             result = self._run(scenario, artefacts, ara)
             self.secrets["JWT_SECRET"] = variable(self.shop, "JWT_SECRET")
             temporary = Canaries(self.secrets).below(Path(os.environ["TMPDIR"]))
-        later = Canaries(self.secrets, of_processes=held, _processes=canaries._processes)
+        later = canaries.knowing(self.secrets)
         said = later.within((result.output + repr(result.reports)).encode())
         posts = later.within("".join(self.shop.posts()).encode())
         wrong = [*later.below(artefacts), *temporary, *later.seen]

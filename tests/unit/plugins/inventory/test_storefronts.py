@@ -14,9 +14,7 @@ import pytest
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, inventory_loader
-
-init_plugin_loader([])
+from ansible_collections.storefront.runbook.plugins.inventory.storefronts import InventoryModule
 
 FLEET = """\
 plugin: storefront.runbook.storefronts
@@ -72,9 +70,8 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path) -> None:
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "storefronts.yml"
     file.write_text(text)
-    plugin, inventory = inventory_loader.get("storefront.runbook.storefronts"), InventoryData()
     with pytest.raises(AnsibleParserError, match="the file must be a mapping"):
-        plugin.parse(inventory, DataLoader(), str(file))
+        InventoryModule().parse(InventoryData(), DataLoader(), str(file))
 
 
 def test_a_file_of_another_name_is_left_to_others(tmp_path: Path) -> None:
