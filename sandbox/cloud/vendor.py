@@ -89,7 +89,7 @@ class Vendor(ABC):
         response = await self._answer(request, call, fault, storefront)
         for name, value in limits.headers(self.name, self.window).items() if self.public else ():
             response.headers.setdefault(name, value)
-        if self.public and (fault is None or fault.kind not in ("malformed", "garbled", "unknown_state")):
+        if self.public and (fault is None or fault.kind not in ("malformed", "garbled", "unknown_state", "echo")):
             self.context.exchanges.note(self.name, operation, request, body, response)
         self.context.requests.append(
             {
