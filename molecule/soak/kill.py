@@ -100,7 +100,7 @@ def kill(shop: Shop, play: Play, point: Point) -> Running:
 
 
 def cancel(shop: Shop, play: Play, point: Point) -> Running:
-    """Run the playbook with ansible-runner, which cancels it soon after the task has begun."""
+    """Run the playbook with ansible-runner, which cancels it soon after the task has started."""
     begun: list[Running] = []
     running = shop.begin(
         point.playbook, at=[{"nth": point.nth}], cancel=lambda: bool(begun and begun[0].done()), **play.options

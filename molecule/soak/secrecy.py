@@ -184,7 +184,7 @@ class Recorder:
         )
         result = run.result()
         self.shop.clear_faults()
-        for written in self.folder.glob(f"{artefacts.name}.*"):  # what another callback was told
+        for written in self.folder.glob(f"{artefacts.name}.*"):  # what another callback received
             written.rename(artefacts / f"at-task{written.suffix}") if written != order else written.unlink()
         return result
 

@@ -42,7 +42,7 @@ CLOSE, OPEN = PLAYBOOKS[5], PLAYBOOKS[6]
 VENDORS = ("vercel", "railway", "cloudflare", "objects")
 KINDS = sorted(ANSWERS - {"hold", "timeout", "stale_read", "unknown_state"})  # those do not end, or are not for all
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-TASKS = 80  # a run that has fewer ends by itself
+TASKS = 80  # a run that has fewer is not killed
 
 
 @dataclass(frozen=True)
