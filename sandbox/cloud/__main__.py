@@ -12,6 +12,13 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import Any, cast
+
+# jsonschema compiles the grammar of IRIs as soon as it can import this package: more than a second of each start. The
+# double checks no formats.
+sys.modules["rfc3987_syntax"] = cast(Any, None)
+
+import openapi_schema_validator  # noqa: F401  # here, and not while the first request waits
 
 from .cloud import Cloud
 from .control import Control

@@ -9,10 +9,11 @@ import json
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from openapi_schema_validator import OAS30Validator
+if TYPE_CHECKING:
+    from openapi_schema_validator import OAS30Validator
 
 # any operation may answer these, and few of the descriptions say so
 UNDESCRIBED = {"401", "403", "404", "429", "500", "502", "503"}
@@ -110,6 +111,9 @@ class Contract:
         # By its identity: the schema is kept beside its validator, so that no other can have the same.
         known = self._validators.get(id(schema))
         if known is None:
+            # takes more than a second to import, which a process that judges nothing need not spend
+            from openapi_schema_validator import OAS30Validator
+
             known = schema, OAS30Validator({**schema, "components": self.document.get("components", {})})
             self._validators[id(schema)] = known
         return [_deepest(error) for error in known[1].iter_errors(value)]
