@@ -38,11 +38,17 @@ def nearest(name: str, known: Iterable[str], *, short: bool = False) -> str:
     up to SHORT characters.
     """
     plain = _plain(name)
+    letters = set(plain)
     found = []
     for other in known:
         allowed = 2 if len(other) > MEDIUM else 1 if len(other) > SHORT or short else 0
         wanted = _plain(other)
-        if abs(len(wanted) - len(plain)) <= allowed and (away := slips(plain, wanted, allowed)) <= allowed:
+        if abs(len(wanted) - len(plain)) > allowed:
+            continue
+        # a slip brings in one letter at most and drops one at most; this is far quicker to find out than the slips
+        if len(letters.difference(wanted)) > allowed or len(set(wanted) - letters) > allowed:
+            continue
+        if (away := slips(plain, wanted, allowed)) <= allowed:
             found.append((away, other))
     return min(found)[1] if found else ""
 
