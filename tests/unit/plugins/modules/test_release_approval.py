@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,36 +45,49 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in PEOPLE}
 
 
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=shop", "-c", "user.email=shop@shop.example", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", folder, *who, *words], check=True, capture_output=True)
+
+
+def commit(folder: Path, sql: str) -> None:
+    file = folder / "prisma/migrations/20260101_add/migration.sql"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(sql)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "a release")
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout that each test copies: one commit, with its tag."""
+    folder = tmp_path_factory.mktemp("shop")
+    git(folder, "init", "-q", "--template=")
+    commit(folder, "CREATE TABLE a ();")
+    git(folder, "tag", "v1.1.0")
+    return folder
+
+
 def public(keys: dict[str, Path], name: str) -> str:
     return Path(f"{keys[name]}.pub").read_text().strip()
 
 
 class Desk:
-    """A store, a shop's checkout with two commits, and what people do with them."""
+    """A store, a shop's checkout with one release, and what people do with them."""
 
-    def __init__(self, folder: Path, keys: dict[str, Path]) -> None:
+    def __init__(self, folder: Path, keys: dict[str, Path], shop: Path) -> None:
         self.folder, self.keys, self.shop = folder, keys, folder / "shop"
         self.store = {"store": f"file://{folder}/store", "store_is_shared": True}
-        self.shop.mkdir()
-        self.git("init", "-q")
-        self.first = self.commit("CREATE TABLE a ();")
-        self.git("tag", "v1.1.0")
+        shutil.copytree(shop, self.shop)
+        self.first = (self.shop / ".git/refs/tags/v1.1.0").read_text().strip()
         people = [{"name": name, "keys": [public(keys, name)]} for name in ("bob", "carol")]
         self.what: dict[str, Any] = {"storefront": "shop", "release": "v1.1.0", "path": str(self.shop)}
         self.who: dict[str, Any] = {"approvers": [*people, {"name": "alice", "github": "alice-codes", "awx": "al"}]}
 
-    def git(self, *words: str) -> str:
-        who = ("-c", "user.name=shop", "-c", "user.email=shop@shop.example", "-c", "commit.gpgsign=false")
-        done = subprocess.run(["git", "-C", self.shop, *who, *words], check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def commit(self, sql: str) -> str:
-        file = self.shop / "prisma/migrations/20260101_add/migration.sql"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(sql)
-        self.git("add", "-A")
-        self.git("commit", "-q", "-m", "a release")
-        return self.git("rev-parse", "HEAD")
+    def release_again(self, sql: str) -> None:
+        """Move the tag of the release to another commit."""
+        commit(self.shop, sql)
+        git(self.shop, "tag", "-f", "v1.1.0")
 
     def approve(self, name: str = "bob", *, check: bool = False, **more: Any) -> dict[str, Any]:
         params = {**self.store, **self.what, **self.who, "signing_key": str(self.keys[name]), **more}
@@ -106,8 +120,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, keys: dict[str, Path]) -> Desk:
-    return Desk(tmp_path, keys)
+def desk(tmp_path: Path, keys: dict[str, Path], shop: Path) -> Desk:
+    return Desk(tmp_path, keys, shop)
 
 
 def refused(desk: Desk, **more: Any) -> str:
@@ -150,8 +164,7 @@ def test_two_of_three_have_to_approve_and_one_counts_once(desk: Desk) -> None:
 
 def test_an_approval_of_another_commit_is_refused(desk: Desk) -> None:
     desk.approve()
-    desk.commit("CREATE TABLE a ();\n-- more")
-    desk.git("tag", "-f", "v1.1.0")
+    desk.release_again("CREATE TABLE a ();\n-- more")
     assert f"bob approved another commit of v1.1.0: {desk.first[:7]}, not" in refused(desk)
 
 
