@@ -11,7 +11,7 @@ class ModuleDocFragment:
 options:
   storefront:
     description:
-      - Name of the storefront, for messages and for what is declared for some storefronts only.
+      - Name of the storefront, for messages and for declarations that apply to some storefronts only.
     type: str
   at:
     description:
@@ -23,12 +23,12 @@ options:
     type: str
   emergency:
     description:
-      - Why this is an emergency. It lets checks that yield to one fail, such as the window, the review and the
-        documents, and needs O(emergency_approvers).
+      - Why this is an emergency. Checks that yield to an emergency, such as the window, the review and the documents,
+        may then fail. Requires O(emergency_approvers).
     type: str
   emergency_approvers:
     description:
-      - Who approved the emergency. At least one of them is another person than O(started_by).
+      - People who approved the emergency. At least one of them must not be O(started_by).
     type: list
     elements: str
     default: []

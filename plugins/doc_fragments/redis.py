@@ -13,7 +13,7 @@ options:
     description:
       - URL of the server, such as C(redis://user:password@host:6379/0), or C(rediss://) for TLS. Its path is the number
         of the database. Never shown or logged.
-      - A server of a cluster may be any of them. The others are found.
+      - In a cluster, give any of its servers. The module finds the others.
     type: str
     required: true
   sentinels:

@@ -22,7 +22,7 @@ options:
     default: []
   frontend:
     description:
-      - The frontend at Vercel. Without C(project) it is not asked.
+      - The frontend at Vercel. Without C(project) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -50,7 +50,7 @@ options:
         type: str
   backend:
     description:
-      - The backend at Railway or Render. Without C(units) it is not asked.
+      - The backend at Railway or Render. Without C(units) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -99,7 +99,7 @@ options:
             type: str
   database:
     description:
-      - The database. Without C(url) it is not asked.
+      - The database. Without C(url) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -123,7 +123,7 @@ options:
         default: 26.0
   redis:
     description:
-      - Redis, as M(storefront.runbook.redis_info) takes it. Without C(url) it is not asked.
+      - Redis, as M(storefront.runbook.redis_info) takes it. Without C(url) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -147,7 +147,7 @@ options:
         type: path
   edge:
     description:
-      - The zone at Cloudflare. Without C(zone) it is not asked.
+      - The zone at Cloudflare. Without C(zone) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -159,7 +159,7 @@ options:
         type: str
   sentry:
     description:
-      - Sentry. Without C(organization) it is not asked.
+      - Sentry. Without C(organization) it is left out.
     type: dict
     default: {}
     suboptions:
@@ -294,7 +294,7 @@ options:
         type: float
   headers:
     description:
-      - Secret headers that let the checks through a protection.
+      - Secret headers with which the checks pass an access protection.
     type: dict
     default: {}
   path:

@@ -13,7 +13,7 @@ short_description: Hold a shop in maintenance at Cloudflare's edge
 description:
   - Puts a Worker on the routes of the shop's public hosts. It answers 503 with C(Retry-After) and a page, or JSON to
     clients of the API, and no answer is cached. The Worker stands before the cache, so cached pages are covered too.
-  - The Worker lets through O(let_through), C(/.well-known/acme-challenge/), O(health_path) with its secret header, and
+  - The Worker passes O(let_through), C(/.well-known/acme-challenge/), O(health_path) with its secret header, and
     operators with a signed pass in the header C(X-Storefront-Operator) or in the cookie that they get at
     C(/.well-known/storefront-operator).
   - The script stays in the account. V(off) deletes the routes that lead to it and no others, so the zone is as it was

@@ -12,7 +12,8 @@ version_added: 1.0.0
 short_description: Check the packages of a release for known vulnerabilities
 description:
   - Asks npm's audit service about the packages of each lockfile of the release, and reads the SARIF of other scanners.
-  - A service that fails, is silent or answers something else than an audit could not be asked, which is no yes.
+  - If the service fails, does not answer, or answers something other than an audit, the check counts as
+    V(could_not_be_asked), never as passed.
   - Nothing is installed, and no script of a package runs. The registry is the one of the C(.npmrc) beside the lockfile,
     or the one that npm is configured for on the controller.
 author:
@@ -22,8 +23,8 @@ requirements:
 options:
   folders:
     description:
-      - Folders of the repository with a C(package-lock.json) or C(npm-shrinkwrap.json). Packages of pnpm, Yarn and Bun
-        could not be asked about. Give the SARIF of a tool that reads their lockfiles.
+      - Folders of the repository with a C(package-lock.json) or C(npm-shrinkwrap.json). The service cannot be asked
+        about packages of pnpm, Yarn and Bun. For those, pass the SARIF of a tool that reads their lockfiles.
     type: list
     elements: str
     default: ["."]
@@ -76,7 +77,8 @@ options:
     description:
       - Files on the controller with the SARIF 2.1.0 of other scanners. A file that is malformed is refused. One that
         names another commit in C(versionControlProvenance), whose tool failed, or that has no results, not even an
-        empty list, could not be asked. Suppressed results and those that are no longer there do not count.
+        empty list, counts as V(could_not_be_asked). Suppressed results and those that are no longer there do not
+        count.
     type: list
     elements: path
     default: []
@@ -108,7 +110,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -139,7 +141,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -170,10 +172,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -194,15 +196,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

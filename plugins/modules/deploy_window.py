@@ -12,8 +12,7 @@ version_added: 1.0.0
 short_description: Check whether a deploy may run now
 description:
   - Judges windows and freezes at the time at which a deploy would run, in their own time zone, across daylight saving.
-    When it may not run, the message says
-    when it may next.
+    If the deploy may not run now, the message names the next time at which it may.
   - A local time that a clock skips counts as if the clock had not been put forward, and one that comes twice is the
     first of the two (RFC 5545).
 author:
@@ -39,8 +38,8 @@ options:
         default: []
       rule:
         description:
-          - A rule of RFC 5545 for the days instead, such as V(FREQ=MONTHLY;BYDAY=-1SU). One that counts from a day
-            begins with a line C(DTSTART).
+          - A rule of RFC 5545 for the days instead, such as V(FREQ=MONTHLY;BYDAY=-1SU). A rule that counts from a day
+            starts with a line C(DTSTART).
         type: str
       from:
         description:
@@ -49,8 +48,8 @@ options:
         required: true
       to:
         description:
-          - Local time at which it closes, V("24:00") for the end of the day. Before O(windows[].from), it is of the
-            next day.
+          - Local time at which it closes, V("24:00") for the end of the day. A time before O(windows[].from) is on
+            the next day.
         type: str
         required: true
   calendar:
@@ -71,7 +70,7 @@ options:
     default: false
   freezes:
     description:
-      - When nothing may run, whatever windows say.
+      - Times at which no deploy may run, regardless of the windows.
     type: list
     elements: dict
     default: []
@@ -88,12 +87,12 @@ options:
         required: true
       reason:
         description:
-          - Reason, for those whose deploy it stops.
+          - Reason, shown to those whose deploy is stopped.
         type: str
         required: true
       storefronts:
         description:
-          - Storefronts that it is for. Without any, all.
+          - Storefronts to which it applies. By default all.
         type: list
         elements: str
         default: []
@@ -105,7 +104,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -136,7 +135,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -167,10 +166,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -191,15 +190,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

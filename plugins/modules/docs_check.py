@@ -11,10 +11,11 @@ module: docs_check
 version_added: 1.0.0
 short_description: Check whether a release is documented
 description:
-  - Compares the files of the release's commit with those of the live one. The CHANGELOG has to change and to have a
-    section of this version, the
-    OpenAPI document to change where routes did, and the release's notes to have their sections.
-  - A first deploy has nothing to compare. A document that neither release has is not configured, and stops nothing.
+  - Compares the files of the release's commit with those of the live one. The CHANGELOG must have changed and must
+    have a section for this version. The OpenAPI document must have changed if routes have. The release notes must
+    have their sections.
+  - A first deploy has nothing to compare. A document that neither release has is reported as not configured, and
+    stops nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -61,7 +62,7 @@ options:
     type: str
   sections:
     description:
-      - What must have a heading with text below it in the notes.
+      - Headings that the notes must have, each with text below it.
     type: list
     elements: str
     default: [migration, known issues]
@@ -69,7 +70,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -90,7 +91,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -121,10 +122,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -145,15 +146,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

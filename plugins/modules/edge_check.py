@@ -9,15 +9,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: edge_check
 version_added: 1.0.0
-short_description: Ask the public site about CORS, its rate limit and TLS
+short_description: Check CORS, the rate limit and TLS of the public site
 description:
-  - Sends preflights and requests of allowed and of foreign origins to the API. Beside those that are named it tries
-    origins that a careless comparison takes
-    for an allowed one.
+  - Sends preflights and requests of allowed and of foreign origins to the API. Besides the given origins it tries
+    some that a careless comparison would accept.
   - Sends a bounded burst to an address that is declared for it, and stops at the first V(429).
-  - Asks each address of each public host for its certificate, how many days are left, and whether it still speaks
-    versions of TLS that are too old.
-  - Each part is asked where its options are set. The burst writes nothing but what the site itself counts.
+  - Checks at each address of each public host how many days its certificate is still valid, and whether the host
+    still accepts versions of TLS that are too old.
+  - Each part runs if its options are set. The burst writes nothing except what the site itself counts.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -28,7 +27,8 @@ options:
     default: true
   headers:
     description:
-      - Secret headers that let a probe through a protection. Never sent to another host, shown, logged or written to
+      - Secret headers with which a probe passes an access protection. Never sent to another host, shown, logged or
+        written to
         disk.
     type: dict
     default: {}
@@ -76,17 +76,18 @@ options:
     default: false
   max_age:
     description:
-      - For how many seconds at least browsers may keep a preflight. V(0) does not ask.
+      - Minimum number of seconds for which browsers may cache a preflight. V(0) skips this check.
     type: int
     default: 0
   cors_optional:
     description:
-      - Makes the question of origins not apply to an API that lets no page of another origin ask.
+      - Declares that the API accepts no requests of pages of another origin, so that the check of origins does not
+        apply.
     type: bool
     default: false
   rate_limit_url:
     description:
-      - An address that may be asked often, such as the one to log in.
+      - URL to which the burst is sent, such as the one for logins.
     type: str
   rate_limit_method:
     description:
@@ -100,7 +101,7 @@ options:
     type: dict
   burst:
     description:
-      - How many requests are sent at most, V(2) to V(500).
+      - Maximum number of requests, from V(2) to V(500).
     type: int
     default: 50
   hosts:
@@ -111,12 +112,12 @@ options:
     default: []
   days_left:
     description:
-      - For how many days certificates must still be valid.
+      - Minimum number of days for which certificates must still be valid.
     type: int
     default: 21
   oldest_tls:
     description:
-      - The oldest version that a host may speak.
+      - Oldest version of TLS that a host may accept.
     type: str
     choices: ["1.2", "1.3"]
     default: "1.2"
@@ -128,7 +129,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -153,7 +154,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -184,10 +185,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -208,15 +209,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

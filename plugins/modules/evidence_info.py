@@ -11,9 +11,8 @@ module: evidence_info
 version_added: 1.0.0
 short_description: Show, verify and export the evidence of a release
 description:
-  - Reads what M(storefront.runbook.evidence_record) wrote about a release and verifies it. A byte that was changed, a
-    signature of nobody who is allowed to
-    sign, and evidence of another commit or release make it fail.
+  - Reads what M(storefront.runbook.evidence_record) wrote about a release and verifies it. It fails if a byte was
+    changed, if the signer is not allowed to sign, or if the evidence is for another commit or release.
   - Writes it as JSON, JUnit, SARIF or a page of HTML to O(dest).
 author:
   - Contributors to storefront.runbook (@storefront)
@@ -30,25 +29,25 @@ options:
     required: true
   commit:
     description:
-      - The full SHA that the evidence has to be for. Without it, any.
+      - Full SHA of the commit that the evidence must cover. By default any commit.
     type: str
   allowed_signers:
     description:
-      - Who may sign, a line for each as in the file C(allowed_signers) of ssh, such as V(alice ssh-ed25519 AAAA).
+      - People who may sign, each as one line of an C(allowed_signers) file of ssh, such as V(alice ssh-ed25519 AAAA).
     type: list
     elements: str
     default: []
   must_be_signed:
     description:
-      - Whether evidence without such a signature fails. By default it does as soon as O(allowed_signers) names anybody.
+      - Whether evidence without such a signature fails. By default it fails if O(allowed_signers) is not empty.
     type: bool
   dest:
     description:
-      - Folder to export to. Only evidence that was verified is exported.
+      - Folder to which the evidence is exported. Only verified evidence is exported.
     type: path
   formats:
     description:
-      - What to export.
+      - Formats of the export.
     type: list
     elements: str
     choices: [json, junit, sarif, html]

@@ -36,7 +36,7 @@ options:
     required: true
   commit:
     description:
-      - Its full SHA. Answers for another commit are refused.
+      - Full SHA of the release. Answers for another commit are refused.
     type: str
     required: true
   point:
@@ -73,7 +73,7 @@ attributes:
     description: Predicts whether it would write, and signs nothing.
     support: full
   diff_mode:
-    description: Shows what it is evidence of.
+    description: Shows what the evidence covers.
     support: full
 requirements:
   - ssh-keygen of OpenSSH 8.2 or later, to sign
@@ -96,7 +96,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key:
-  description: Where it is in the store; null in check mode, when it would be written.
+  description: Key of the statement in the store. Null in check mode if it would be written.
   returned: success
   type: str
   sample: evidence/v1.2.3/20260303T154213Z-gate-2f530c63e5ad.json

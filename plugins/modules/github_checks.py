@@ -9,11 +9,10 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: github_checks
 version_added: 1.0.0
-short_description: Ask GitHub about the checks and the review of a commit
+short_description: Check at GitHub the checks and the review of a commit
 description:
-  - Asks for every check-run and every status of the exact commit. A commit without any that succeeded fails. Of a name
-    that ran again the newest counts, and
-    one that is still queued or runs is no success.
+  - Asks for every check-run and every status of the exact commit. A commit without any that succeeded fails. If a
+    name ran more than once, the newest run counts. A run that is queued or still running is not a success.
   - Asks for the pull request that merged the commit, and counts its approvals by members other than its author, of its
     last commit, that were not dismissed.
   - Asks for the tests by name, where O(tests) names them. One that was skipped did not run.
@@ -77,7 +76,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -100,7 +99,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -131,10 +130,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -155,15 +154,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

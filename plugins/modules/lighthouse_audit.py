@@ -133,7 +133,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -164,10 +164,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -188,15 +188,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

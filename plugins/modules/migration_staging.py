@@ -54,7 +54,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -74,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -105,10 +105,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -129,15 +129,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

@@ -165,12 +165,12 @@ secrets:
   type: list
   elements: str
 asked:
-  description: The vendors that were asked.
+  description: The vendors whose APIs were read.
   returned: success
   type: list
   elements: str
 not_asked:
-  description: Why a vendor could not be asked. What it knows is among RV(placeholders).
+  description: Why a vendor's API could not be read. The values that it would have given are in RV(placeholders).
   returned: success
   type: list
   elements: str

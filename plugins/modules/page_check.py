@@ -13,7 +13,7 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Requests pages, and the addresses of the same site that they link and show. Addresses of others are not asked.
+  - Requests pages, and the URLs of the same site that they link to or show. URLs of other sites are not requested.
   - The module only reads. It runs in check mode as well, and never reports a change.
 attributes:
   check_mode:

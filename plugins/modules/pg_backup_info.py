@@ -117,7 +117,7 @@ backups:
       type: int
       sample: 3600
     proof:
-      description: The most that was proven of it, V(restore), V(decode), V(checksum) or V(none).
+      description: The strongest proof of the backup, V(restore), V(decode), V(checksum) or V(none).
       type: str
       sample: restore
     proven_at:
@@ -125,12 +125,12 @@ backups:
       type: str
       sample: '2026-02-02T09:10:00+00:00'
     recovery_seconds:
-      description: Seconds that its restore took when it was proven, which is what to expect of the next one; null when
-        nobody restored it.
+      description: Seconds that its restore took when it was proven. Expect about the same of the next one. Null if it
+        was never restored.
       type: float
       sample: 61.5
     damage:
-      description: What is missing of it; null when nothing is.
+      description: What is missing of the backup. Null if it is complete.
       type: str
       sample: dump.zst.age has 0 bytes and not 72140000
 latest:
@@ -171,7 +171,7 @@ leftovers:
       type: bool
       sample: false
 unreadable:
-  description: Names of manifests that this version does not know, and what is wrong with each. They are warned of.
+  description: Names of manifests that this version cannot read, and what is wrong with each. The module warns of each.
   returned: success
   type: dict
   sample: {}

@@ -15,8 +15,9 @@ author:
 description:
   - Keeps the backups that one of the rules keeps, and removes the others. The rules apply to each database separately.
     In check mode RV(removed) lists the backups that would be removed.
-  - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or
-    was tried since, as the ledger in the same store records. If the ledger cannot be read, nothing is removed.
+  - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, that is a target of a
+    rollback, or that was tried since, as the ledger in the same store records. If the ledger cannot be read, nothing
+    is removed.
   - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning.
     Check it, and remove it by hand.
   - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest,

@@ -11,17 +11,18 @@ module: preflight_checks
 version_added: 1.0.0
 short_description: Ask every check of the checklist
 description:
-  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and returns every
-    answer as evidence with its commit and time. All run, and all that say no are shown at once.
-  - A check whose system is not configured says so and stops nothing, unless it is required. A check that could not be
-    asked is no yes, and stops the deploy.
+  - Runs each check of the runbook's checklist, several at a time. Each check asks the system that has the answer. The
+    module returns every answer as evidence with its commit and time, and shows all failed checks together.
+  - A check whose system is not configured is reported as V(not_configured) and stops nothing, unless it is required.
+    A check that could not be asked stops the deploy.
   - Nothing is changed, and nothing is asked while an option is wrong.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   checks:
     description:
-      - What differs from the defaults, an entry for a check. A check without an entry is asked with its defaults.
+      - Settings that differ from the defaults, with one entry for each check. A check without an entry runs with its
+        defaults.
     type: list
     elements: dict
     default: []
@@ -127,14 +128,14 @@ options:
     default: UTC
   timeout:
     description:
-      - Seconds after which a check that has not answered counts as one that could not be asked.
+      - Seconds after which a check without an answer counts as V(could_not_be_asked).
     type: float
     default: 60.0
 extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -165,7 +166,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -196,10 +197,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -220,15 +221,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

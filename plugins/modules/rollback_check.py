@@ -2,19 +2,19 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check whether a deploy could be put back, before it changes anything."""
+"""Check whether a deploy could be rolled back, before it changes anything."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback_check
 version_added: 1.0.0
-short_description: Check whether a deploy could be put back
+short_description: Check whether a deploy could be rolled back
 description:
   - Judges from what is known of each unit whether the image of its live release is kept, how it would be put back, and
     whether the live release runs on
     the new schema.
-  - A first deploy has nothing to go back to.
+  - A first deploy has no earlier release to return to.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -40,7 +40,7 @@ options:
         required: true
       live:
         description:
-          - The release that is live in it. Without it, nothing is.
+          - The release that is live in the unit. Leave it out if none is.
         type: str
       possible:
         description:
@@ -58,7 +58,7 @@ options:
         type: str
       kept_until:
         description:
-          - Until when its image is kept.
+          - Time until which its image is kept.
         type: str
       platform:
         description:
@@ -73,7 +73,7 @@ options:
         default: []
   plan:
     description:
-      - The plan at Railway, which decides for how long it keeps an image that was replaced.
+      - The plan at Railway, which determines how long a replaced image is kept.
     type: str
     choices: [free, trial, hobby, pro, enterprise]
   schema_is:
@@ -91,7 +91,7 @@ extends_documentation_fragment:
   - storefront.runbook.checks
 attributes:
   check_mode:
-    description: Changes nothing, so it does the same.
+    description: Changes nothing, so it runs as without check mode.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -111,7 +111,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(go), V(no_go), or V(inconclusive) where nothing says no and something could not be asked.
+  description: V(go), V(no_go), or V(inconclusive) where nothing failed and something could not be asked.
   returned: success or a no
   type: str
   sample: go
@@ -142,10 +142,10 @@ answers:
       description: What was answered.
       type: str
     advice:
-      description: What to do about a no.
+      description: What to do about a failed check.
       type: str
     url:
-      description: Where to see it.
+      description: URL at which the answer can be seen.
       type: str
     facts:
       description: What the answer is based on.
@@ -166,15 +166,15 @@ answers:
       description: When it was asked, in UTC.
       type: str
     seconds:
-      description: How long it took.
+      description: How long the check took.
       type: float
 summary:
-  description: The answers counted, in a line.
+  description: One line with the number of answers of each kind.
   returned: success or a no
   type: str
   sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
-  description: What says no, with what to do about each.
+  description: The failed checks, and what to do about each.
   returned: success or a no
   type: str
 problems:

@@ -14,7 +14,7 @@ description:
   - Asks every system at the same time, as M(storefront.runbook.storefront_status) does, and in addition logs, slow
     statements, indexes and the variables that the release needs.
   - Judges the answers by rules, one for each troubleshooting section of the runbook, and returns the findings ranked,
-    each with its evidence, the likely cause, the next command and how sure it is.
+    each with its evidence, the likely cause, the next command and how certain the finding is.
   - Changes nothing and never fails because of what it finds.
 author:
   - Contributors to storefront.runbook (@storefront)
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 RETURN = r"""
 report:
   description:
-    - The page as data, with C(level), C(verdict) and the C(findings), the worst and surest first. Each has C(id),
+    - The page as data, with C(level), C(verdict) and the C(findings), the worst and most certain first. Each has C(id),
       C(section) (T1 to T6), C(what), C(evidence), C(cause), C(certainty), C(do), C(advice), C(remedy) and C(target).
     - C(clear) is what was checked and is fine, and C(unreachable) what could not be asked.
   returned: success

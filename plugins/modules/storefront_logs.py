@@ -27,22 +27,22 @@ options:
     default: []
   since:
     description:
-      - Beginning of the time, as V(15m), V(2h) or V(1d) for so long ago, V(02:30) for today, or V(2026-03-01T02:30).
+      - Start of the period, such as V(15m), V(2h) or V(1d) ago, V(02:30) for today, or V(2026-03-01T02:30).
     type: str
     default: 1h
   until:
     description:
-      - End of the time, in the same form. The default is now.
+      - End of the period, in the same form. The default is now.
     type: str
   level:
     description:
-      - Least level of the lines.
+      - Minimum level of the lines.
     type: str
     choices: [debug, info, warning, error]
     default: debug
   filter:
     description:
-      - Text that a line must contain, in upper or lower case.
+      - Text that a line must contain; upper and lower case are the same.
     type: str
   grep:
     description:
@@ -55,12 +55,12 @@ options:
     type: str
   limit:
     description:
-      - Number of lines at most, up to 5000.
+      - Maximum number of lines, up to 5000.
     type: int
     default: 200
   follow:
     description:
-      - Seconds for which new lines are waited for, up to 600. They are shown while the module runs, and at most 5000 of
+      - Seconds to wait for new lines, up to 600. They are shown while the module runs, and at most 5000 of
         them, where the play runs modules in its own process; elsewhere they are in the result.
     type: float
     default: 0

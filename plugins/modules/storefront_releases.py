@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""List the releases that a storefront can go back to, or compare two of them."""
+"""List the releases to which a storefront can return, or compare two of them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: storefront_releases
 version_added: 1.0.0
-short_description: List the releases that a storefront can go back to
+short_description: List the releases to which a storefront can return
 description:
   - Asks the platforms which deployments they could serve again, and the ledger which releases were verified. Shows for
     each release and unit whether a rollback to it is possible, and why not.

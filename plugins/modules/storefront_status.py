@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: storefront_status
 version_added: 1.0.0
-short_description: Report how every system of a storefront is
+short_description: Report the state of every system of a storefront
 description:
   - Asks the platforms, the store, the database, Redis, the edge and the public sites at the same time, and judges the
     answers.

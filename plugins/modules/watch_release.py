@@ -112,7 +112,7 @@ options:
         choices: [hold, extend, continue]
       hold:
         description:
-          - How long a decision is waited for. Without one the watch fails. By default V(30 min).
+          - Time to wait for a decision. Without one the watch fails. By default V(30 min).
         type: str
   stage:
     description:
@@ -130,7 +130,7 @@ options:
         type: float
       lasts:
         description:
-          - Seconds that the stage lasts at least. The module waits for its end after the bake time.
+          - Minimum number of seconds that the stage lasts. The module waits for its end after the bake time.
         type: float
       shares:
         description:
@@ -399,7 +399,7 @@ options:
     type: str
   reason:
     description:
-      - Why it was decided so.
+      - Reason for the decision.
     type: str
 """
 
@@ -469,7 +469,7 @@ stage:
   type: str
   sample: at 10 % of the visitors (stage 1 of 2)
 notes:
-  description: Why something could not be compared as it should.
+  description: Reasons for which something could not be compared as intended.
   returned: for O(state=watched)
   type: list
   elements: str
@@ -481,7 +481,7 @@ points:
   elements: list
   sample: [[12, 0, 11, 0]]
 rounds:
-  description: How often everything was asked.
+  description: Number of rounds in which every check ran once.
   returned: for O(state=watched)
   type: int
   sample: 120
