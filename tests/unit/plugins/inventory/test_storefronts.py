@@ -67,7 +67,7 @@ def test_what_is_wrong_is_named_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[1]", "plugin"])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "storefronts.yml"
     file.write_text(text)
     with pytest.raises(AnsibleParserError, match="the file must be a mapping"):
