@@ -136,7 +136,7 @@ def test_variables(shop: Shop) -> None:
     example = passed(shop.play("variables.yml", compare_with="example"))
     assert "api, compared with example:" in example.text
     wrong = {"A B": "x", "": "y", "LINES": "a\nb", "PORTS": 3}
-    said = ("'A B' is not a valid name", "an empty name", "LINES has a line break", "PORTS is no text", "no unit apj")
+    said = ("'A B' is not a valid name", "an empty name", "LINES has a line break", "PORTS is not text", "no unit apj")
     refuses(shop.play("variables.yml", variable_values=wrong, unit="apj"), shop, *said)
     nothing = shop.play("variables.yml", from_env="NOT_THERE", unit="api", unset="JWT_SECRET", compare_with="exampel")
     refuses(nothing, shop, "the environment has no NOT_THERE", "no storefront exampel: did you mean example?")

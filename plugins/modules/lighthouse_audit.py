@@ -16,8 +16,8 @@ description:
   - The report of the median run is kept as JSON and as HTML. The paths are in C(facts) of the answer.
   - Extra headers, which let a request through the protection of a staged page, are sent to that page's own origin only,
     and masked in the report.
-  - A page that answers with an error, that leads to another site or that does not answer could not be asked, which is
-    no yes.
+  - If a page answers with an error, leads to another site or does not answer, the check counts as
+    V(could_not_be_asked), never as passed.
 author:
   - Contributors to storefront.runbook (@storefront)
 requirements:

@@ -54,7 +54,7 @@ report:
       whether it is C(possible), and C(why_not)) or the C(comparison).
   returned: success
   type: dict
-  sample: {level: ok, verdict: 1 release of 2 can be gone back to.}
+  sample: {level: ok, verdict: A rollback is possible to 1 of 2 releases.}
 page:
   description: The rows of the page for the screen.
   returned: success

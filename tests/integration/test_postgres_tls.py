@@ -228,7 +228,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "sslaccept=strict&sslcert={P12}": ({}, "holds no certificate in PEM form"),
     "sslidentity={P12}&sslpassword=wrong": ({}, "sslpassword is not its password"),
-    "sslidentity={CA}&sslpassword=wrong": ({}, "is no PKCS#12"),
+    "sslidentity={CA}&sslpassword=wrong": ({}, "is not a PKCS#12 file"),
     "sslidentity={BAD}&sslpassword=sesame": (
         {"user": "carded"},
         "The server does not trust the certificate in sslidentity",

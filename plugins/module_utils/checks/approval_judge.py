@@ -119,7 +119,8 @@ def _refusal(one: Given, person: str, subject: Subject, rules: Rules, now: datet
     if approval.expires <= now:
         return f"the approval by {who} ended at {stamp(approval.expires)}"
     if approval.at > now + AHEAD:
-        return f"the approval by {who} is of {stamp(approval.at)}, which is to come: correct the clock of that machine"
+        dated = f"the approval by {who} is dated {stamp(approval.at)}"
+        return f"{dated}, which is in the future: correct the clock of that machine"
     if rules.by_others and rules.approvers.is_same(person, rules.started_by):
         return f"{who} started this deploy, and somebody else has to approve it"
     if rules.emergency and not approval.emergency:

@@ -174,7 +174,7 @@ def end_of(text: str, zone: tzinfo) -> datetime:
         try:
             return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
         except OverflowError:
-            raise ValueError(f"{text} is the last day that there is") from None
+            raise ValueError(f"{text} is the last day of the calendar") from None
     if not re.match(rf"{DAY}[T ]", text):  # such as 20260401, which Python reads as the beginning of that day
         raise ValueError(f"{text} is neither a day nor a time")
     moment = datetime.fromisoformat(text)

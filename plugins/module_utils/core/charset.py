@@ -19,7 +19,7 @@ MARKS = (  # the longer ones first: that of UTF-32 begins as that of UTF-16 does
 
 
 def in_utf8(body: bytes, content_type: str) -> bytes | None:
-    """Return a text in UTF-8 without a byte-order mark; None for what is no text, is in UTF-8 already, or is not in the
+    """Return a text in UTF-8 without a byte-order mark; None for what is not text, is UTF-8 already, or is not in the
     charset that it claims.
 
     A mark counts more than ``content_type``. JSON without either is in UTF-8, UTF-16 or UTF-32, which differ in their

@@ -76,7 +76,7 @@ CLOUDFLARE_BLOCKS = {
     1106: "this machine's address is banned",
 }
 CLOUDFLARE_ORIGINS = {
-    520: "the origin answered with what is no HTTP",
+    520: "the answer of the origin is not HTTP",
     521: "the origin refuses connections",
     522: "no connection to the origin in time",
     523: "the origin is unreachable",

@@ -56,7 +56,7 @@ def _changed(record: Mapping[str, Any]) -> str:
 def _verdict(entries: Sequence[Entry], able: Sequence[Entry]) -> str:
     if not entries:
         return "No release is known: neither the ledger nor a platform has one."
-    return f"{number(len(able), 'release')} of {len(entries)} can be gone back to."
+    return f"A rollback is possible to {len(able)} of {number(len(entries), 'release')}."
 
 
 def _table(entries: Sequence[Entry], names: Sequence[str]) -> list[Row]:

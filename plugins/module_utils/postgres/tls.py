@@ -131,8 +131,8 @@ def _identity(database: Database) -> tuple[bytes, bytes]:
         key, certificate, chain = pkcs12.load_key_and_certificates(content, database.tls.password.encode())
     except ValueError:
         raise ConfigError(
-            f"The file {database.tls.identity} (sslidentity in {database.option}) is no PKCS#12, or sslpassword is not"
-            " its password.",
+            f"The file {database.tls.identity} (sslidentity in {database.option}) is not a PKCS#12 file, or"
+            " sslpassword is not its password.",
             code="tls",
         ) from None
     if key is None or certificate is None:

@@ -75,7 +75,7 @@ def storefront_of(names: Sequence[str], wanted: str, own: str, inventory: Path) 
         if wanted in names:
             return wanted
         raise ConfigError(
-            f"{wanted} is no storefront of {inventory}{suggestion(wanted, names)}: its group storefronts has"
+            f"{wanted} is not a storefront of {inventory}{suggestion(wanted, names)}: its group storefronts has"
             f" {', '.join(names) or 'no host'}. Correct dress_rehearsal_storefront"
         )
     if own in names or len(names) == 1:

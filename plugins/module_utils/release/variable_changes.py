@@ -20,7 +20,7 @@ FRONTEND = "frontend"
 EXAMPLE = "example"
 # A line break in any notation, and what no terminal or .env file carries; a tab is fine.
 BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
-VAULTED = "AnsibleVaultEncryptedUnicode"  # a value that is encrypted alone; in core 2.18 it is no text
+VAULTED = "AnsibleVaultEncryptedUnicode"  # a value that is encrypted alone; in core 2.18 it is not a str
 SHORT = 8  # letters of a digest that are shown: enough to see that two differ
 ASKING = ("variable_values", "from_env", "unset", "compare_with")
 FROM_FILE = "Put it into a file that ansible-vault encrypts and give that with -e @values.yml, or use -e from_env=NAME"
@@ -85,7 +85,7 @@ def _values(asked: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[dict[
 def _wrong_values(values: Mapping[str, Any]) -> Iterator[str]:
     for name, value in values.items():
         if not isinstance(value, str):
-            yield f'the value of {name or "a variable"} is no text. Quote it in the file, as in {name}: "3000"'
+            yield f'the value of {name or "a variable"} is not text. Quote it in the file, as in {name}: "3000"'
         elif BREAKS.search(value):
             yield (
                 f"the value of {name} has a line break or another control character, which platforms store"

@@ -39,7 +39,7 @@ class RequestReader(Words):
         if given and method in ("GET", "HEAD"):
             self.wrong(f"sends a body with {method}: use POST, PUT or PATCH")
         if data.get("body") is not None and not isinstance(data["body"], str):
-            self.wrong("has a body that is no text: use json for a value")
+            self.wrong("has a body that is not text: use json for a value")
         parts = {key: self.mapping(data, key) for key in ("query", "headers", "cookies", "basic_auth", "form")}
         for name, value in parts["headers"].items():
             if not HEADER.fullmatch(str(name)) or CONTROL.search(str(value)):

@@ -177,7 +177,7 @@ def test_an_approval_for_other_migrations_is_refused(desk: Desk) -> None:
     ("change", "said"),
     [
         (lambda one: replace(one, expires=NOW - timedelta(seconds=1)), "the approval by bob ended at"),
-        (lambda one: replace(one, at=NOW + timedelta(hours=12)), "which is to come"),
+        (lambda one: replace(one, at=NOW + timedelta(hours=12)), "which is in the future"),
         (lambda one: replace(one, by="carol"), "the approval by carol was signed by bob"),
         (lambda one: replace(one, system="github"), "the approval by bob was signed by bob"),
         (lambda one: replace(one, system="awx"), "the approval by bob was signed by bob"),

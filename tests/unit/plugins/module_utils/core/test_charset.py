@@ -85,5 +85,5 @@ def test_so_is_what_a_probe_asks(name: str, clock: Clock) -> None:
         (b"", "application/json"),
     ],
 )
-def test_what_is_no_text_of_another_charset_stays_as_it_is(body: bytes, kind: str) -> None:
+def test_what_is_not_text_of_another_charset_stays_as_it_is(body: bytes, kind: str) -> None:
     assert in_utf8(body, kind) is None

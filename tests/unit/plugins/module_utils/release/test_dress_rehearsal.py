@@ -115,7 +115,7 @@ def test_a_storefront_has_the_same_name_or_is_the_only_one_or_is_named():
     assert rules.storefront_of(["stage"], "", "shop", path) == "stage"
     assert rules.storefront_of(["a", "b"], "b", "shop", path) == "b"
     for names, wanted, words in (
-        (["stage"], "stag", "stag is no storefront of /ops/staging"),
+        (["stage"], "stag", "stag is not a storefront of /ops/staging"),
         (["a", "b"], "", "has 2 storefronts"),
         ([], "", "has no host"),
     ):
