@@ -12,7 +12,8 @@ collections_path = collections
 stdout_callback = storefront.runbook.operator
 callback_result_format = yaml
 callbacks_enabled = storefront.runbook.preload
-interpreter_python = auto_silent
+# Modules run on the controller: with its own Python, not with the first one that Ansible finds on the PATH.
+interpreter_python = {{ ansible_playbook_python }}
 localhost_warning = false
 retry_files_enabled = false
 duplicate_dict_key = error

@@ -7,6 +7,7 @@ placeholder, and nothing is overwritten.
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.project import vendors as asking
 from ansible_collections.storefront.runbook.plugins.module_utils.project.facts import is_public, read_facts
 from ansible_collections.storefront.runbook.plugins.module_utils.project.files import VERSION, files
-from ansible_collections.storefront.runbook.plugins.module_utils.project.texts import README, WORKFLOW
+from ansible_collections.storefront.runbook.plugins.module_utils.project.texts import ANSIBLE_CFG, README, WORKFLOW
 from ansible_collections.storefront.runbook.plugins.module_utils.project.variables import Wanted, variables
 from ansible_collections.storefront.runbook.plugins.module_utils.project.vendors import Answers, Unit, folder_sent
 from ansible_collections.storefront.runbook.plugins.module_utils.source.shop.tree import Tree
@@ -642,3 +643,16 @@ def test_a_project_is_written_for_what_only_the_sandbox_cannot_run(shape: str, t
         assert sorted(unit["name"] for unit in inventory["backend_units"]) == units
     named = [line.split(":")[0] for line in written["lines"] if line.startswith("the sandbox")]
     assert named == [f"the sandbox cannot run {name}" for name in beyond]
+
+
+def test_a_project_runs_with_the_settings_that_are_tested_here():
+    ours, theirs = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    ours.read(ROOT / "ansible.cfg")
+    theirs.read_string(ANSIBLE_CFG)
+    differ = {
+        (section, option)
+        for section in theirs.sections()
+        for option, value in theirs[section].items()
+        if ours.get(section, option, fallback=None) != value
+    }
+    assert differ == {("defaults", "collections_path")}
