@@ -78,7 +78,7 @@ class Live:
         self.notes: dict[str, str] = {}
         self.pid = os.getpid()
         self._write = display.display
-        self._painted = False
+        self._painted = self._lost = False
         self._printed_at = clock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="operator-screen", daemon=True)
@@ -143,7 +143,9 @@ class Live:
 
     def _lose(self, error: OSError) -> None:
         """Continue without output: its reader has gone, or its disk is full. The play must not end for that."""
-        self.alive = False
+        if self._lost:  # stderr is lost as well, as on a terminal that was closed
+            return
+        self._lost, self.alive = True, False
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
         if not isinstance(error, BrokenPipeError):
             self.display.warning(

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import doing, terminal
@@ -215,3 +219,18 @@ def test_ascii_where_the_locale_needs_it(monkeypatch, environment, encoding, asc
 )
 def test_a_line_lives_on_terminals_only(stream, environment, alive):
     assert terminal.interactive(stream, environment) is alive
+
+
+def test_a_terminal_that_is_gone_with_its_stderr_ends_nothing(clock):
+    """A warning, too, goes through Display.display; with nohup or in a session of its own the run continues."""
+    with tempfile.TemporaryFile("w", buffering=1) as stream:
+        live = live_on(stream, clock)
+        live._write = gone
+        live.display.warning = live.display.display
+        live.display.display("a line")
+        live.display.display("another one")
+        assert Path(f"/proc/self/fd/{stream.fileno()}").readlink() == Path(os.devnull)
+
+
+def gone(_text: str, *_args: object, **_options: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
