@@ -54,6 +54,11 @@ from ..plugin_utils.screen.screen import Screen
 from ..plugin_utils.screen.secrets import Mask
 from ..plugin_utils.screen.text import clean
 
+STOPS = {
+    signal.SIGINT: "INTERRUPTED",
+    signal.SIGTERM: "STOPPED by SIGTERM",
+    signal.SIGHUP: "STOPPED by SIGHUP",
+}
 LAST = "v2_playbook_on_stats"  # our last words are the outcome, so Ansible's own recap comes before them
 
 
@@ -88,6 +93,7 @@ class CallbackModule(Default):
         self._over = False
         self._began: dict[str, float] = {}
         self._pid = os.getpid()
+        self._terminal = os.isatty(1)
         self._playbook = self._imported = ""
         self._checks_inventory = False
         self._screen = self._new_screen()
@@ -110,8 +116,10 @@ class CallbackModule(Default):
             self._over, self._screen = False, self._new_screen()
         if not self._handles:
             self._handles = True
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._interrupted(signal.getsignal(number)))
+            for number, why in STOPS.items():
+                previous = signal.getsignal(number)
+                if previous != signal.SIG_IGN:  # nohup and a job in the background ask for that
+                    signal.signal(number, self._interrupted(why, previous))
 
     @ours
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -292,12 +300,12 @@ class CallbackModule(Default):
             " Ansible's own output follows. The play continues unchanged; please report this."
         )
 
-    def _interrupted(self, previous: Any) -> Callable[[int, Any], None]:
+    def _interrupted(self, why: str, previous: Any) -> Callable[[int, Any], None]:
         """Return a handler that prints what is left, and then does what the ``previous`` handler does."""
 
         def handle(number: int, frame: Any) -> None:
             if os.getpid() == self._pid:  # print at once: a worker that ends while it writes can hang Ansible
-                self._leave("STOPPED by SIGTERM" if number == signal.SIGTERM else "INTERRUPTED")
+                self._leave(why)
             if callable(previous):
                 previous(number, frame)
                 return
@@ -311,6 +319,8 @@ class CallbackModule(Default):
         if os.getpid() != self._pid or self._over or self._failed:
             return
         self._over = True
+        if self._terminal and not os.isatty(1):  # it was closed: only the log file can still be written
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         try:
             self._screen.stop()
             self._screen.release()

@@ -330,19 +330,55 @@ def test_a_secret_that_is_longer_than_a_line_is_masked_whole(desk):
     assert "abcdefgh" not in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_says_what_is_left_and_how_to_continue(waiting, number):
     terminal = waiting.terminal()
     # and its worker waits: one that is ended while it writes to Ansible's queue keeps Ansible from ending
     terminal.shows("deploying 0 (1 s)")
     os.kill(terminal.child.pid, number)
     code = terminal.end()
-    assert code == (99 if number == signal.SIGINT else -signal.SIGTERM), terminal.rows()
+    assert code == (99 if number == signal.SIGINT else -number), terminal.rows()
     text = " ".join(terminal.rows())
     assert "in release the backend: nothing was put back." in text
     assert "ansible-playbook deploy.yml -i hosts.yml -e release=v1.1.0" in text
     assert "ansible-playbook rollback.yml -i hosts.yml" in text
     assert "RELEASED" not in text
+
+
+def test_a_terminal_that_is_closed_ends_the_run_and_its_log_says_what_is_left(waiting):
+    log = waiting.folder / "run.log"
+    terminal = waiting.terminal(ANSIBLE_LOG_PATH=str(log))
+    terminal.shows("deploying 0 (1 s)")
+    terminal.child.ptyproc.fileobj.close()
+    terminal.child.wait()
+    assert terminal.child.signalstatus == signal.SIGHUP
+    assert "STOPPED by SIGHUP in release the backend: nothing" in log.read_text()
+
+
+def test_a_run_that_ignores_the_end_of_its_terminal_continues(waiting):
+    argv = ["bash", "-c", 'trap "" HUP; exec "$@"', "-", *waiting.argv()]  # as nohup does
+    running = subprocess.Popen(
+        argv, cwd=waiting.folder, env=waiting.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout
+    begun = running.stdout.readline()
+    running.send_signal(signal.SIGHUP)
+    waiting.gate.touch()
+    printed, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, begun + printed
+    assert "RELEASED v1.1.0" in printed
+
+
+def test_a_module_of_ansible_runs_with_the_python_of_the_controller(desk):
+    for name in ("python3", *(f"python3.{minor}" for minor in range(8, 16))):  # as pyenv's commands without a version
+        program = desk.folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\nexit 127\n")
+        program.chmod(0o755)
+    desk.write(*LEASED, begin("backend.release"), {"ansible.builtin.command": {"argv": ["false"]}})
+    done = desk.run(PATH=f"{desk.folder / 'bin'}:{os.environ['PATH']}")
+    assert done.returncode == 2
+    assert "non-zero return code" in done.stdout
 
 
 def test_a_killed_controller_leaves_the_terminal_as_it_was(waiting):
