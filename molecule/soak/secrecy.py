@@ -179,8 +179,12 @@ class Recorder:
         environment |= {"ANSIBLE_CALLBACK_PLUGINS": ":".join(callbacks), "ANSIBLE_CALLBACKS_ENABLED": ",".join(enabled)}
         run = start(
             f"storefront.runbook.{scenario.playbook.removesuffix('.yml')}",
-            **{"project": self.project, "inventory": "production", "options": scenario.options},
-            **{"check": scenario.check, "folder": artefacts, "environment": environment},
+            project=self.project,
+            inventory="production",
+            options=scenario.options,
+            check=scenario.check,
+            folder=artefacts,
+            environment=environment,
         )
         result = run.result()
         self.shop.clear_faults()

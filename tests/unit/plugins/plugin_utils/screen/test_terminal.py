@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import doing, terminal
@@ -59,7 +60,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def live_on(stream: Stream, clock: Clock, alive: bool = True) -> Live:
+def live_on(stream: Any, clock: Clock, alive: bool = True) -> Live:
     live = Live(
         Display(stream),
         lambda notes, now: f"release api {notes.get('shop', '')}".strip(),
