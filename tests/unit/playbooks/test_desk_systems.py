@@ -21,7 +21,7 @@ SYSTEMS = {
 }
 
 
-@pytest.mark.parametrize("system", SYSTEMS.keys() & PLAY["desk_storefront"].keys())
+@pytest.mark.parametrize("system", sorted(SYSTEMS.keys() & PLAY["desk_storefront"].keys()))
 def test_a_system_has_only_the_keys_of_its_option(system: str) -> None:
     named = re.match(r"\{\{ (\w+)", PLAY["desk_storefront"][system])
     assert named
