@@ -30,7 +30,8 @@ def inventory(file: Path = STATE) -> dict[str, Any]:
         return {"all": {"vars": {"sandbox_state": down, "sandbox_shop": down}}, "_meta": {"hostvars": {}}}
     state = json.loads(file.read_text())
     shops = state.pop("storefronts")
-    state["tokens"].update({vendor: "~".join([state["tokens"][vendor], *names]) for vendor, names in SCOPES.items()})
+    for vendor, names in SCOPES.items():
+        state["tokens"][vendor] = "~".join([state["tokens"][vendor], *names])
     return {
         "sandbox": {"hosts": list(shops), "vars": {"sandbox_state": state}},
         "_meta": {
