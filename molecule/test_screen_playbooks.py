@@ -130,7 +130,8 @@ def test_a_restore_that_waits_for_an_approval_and_then_restores(released_shop):
     assert waiting.stdout.count("STOPPED: ") == 1
     assert "FAILED" not in waiting.stdout
     assert outcome.startswith("NOT RESTORED: it waits for an approval. The database was not changed. to continue")
-    assert "-e backup=latest -e approve_restore=shop" in command
+    assert "-e @" in command, "the backup is in the file of the run's options"
+    assert "-e approve_restore=shop" in command
 
     played = released_shop.play("restore.yml", backup="latest", approve_restore="shop")
     outcome, command = ending(played, 34)
