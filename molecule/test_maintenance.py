@@ -170,7 +170,7 @@ def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, 
     assert workers(shop)
     page = desk.status(shop)
     assert (page["level"], page["drift"]) == ("ok", [])
-    shop.set_variable(shop.at["railway"]["services"]["api"], "MAINTENANCE_MODE", "false")
-    assert [one["what"] for one in desk.status(shop)["drift"]] == ["api: MAINTENANCE_MODE was added"]
+    shop.set_variable(shop.at["railway"]["services"]["api"], "FEATURE_FLAG", "on")
+    assert [one["what"] for one in desk.status(shop)["drift"]] == ["api: FEATURE_FLAG was added"]
     again = shop.play("maintenance.yml", maintenance_state="off")
     assert "nothing was changed" in again.report["message"]
