@@ -35,7 +35,10 @@ from typing import Any
 from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 
-from ..plugin_utils import compiled  # noqa: F401 (before the others, which it reads compiled)
+from ..plugin_utils.compiled import read_compiled
+
+read_compiled()  # what follows, too
+
 from ..plugin_utils.screen import files, pages, terminal
 from ..plugin_utils.screen.ansible_facts import (
     about_run,

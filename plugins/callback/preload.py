@@ -35,7 +35,10 @@ from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
 from ..module_utils.release.platforms import modules_for
-from ..plugin_utils import compiled  # noqa: F401 (before the modules, which it reads compiled)
+from ..plugin_utils.compiled import read_compiled
+
+read_compiled()  # what follows, too
+
 
 COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"

@@ -364,7 +364,7 @@ def test_a_run_that_ignores_the_end_of_its_terminal_continues(waiting):
     begun = running.stdout.readline()
     running.send_signal(signal.SIGHUP)
     waiting.gate.touch()
-    printed, _ = running.communicate(timeout=60)
+    printed = running.communicate(timeout=60)[0]
     assert running.returncode == 0, begun + printed
     assert "RELEASED v1.1.0" in printed
 

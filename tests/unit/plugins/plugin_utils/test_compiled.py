@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.plugin_utils.compiled import PLUGINS, CompiledOnce
+from ansible_collections.storefront.runbook.plugins.plugin_utils.compiled import (
+    ANSIBLES,
+    PLUGINS,
+    CompiledOnce,
+    read_compiled,
+)
 
 
 @pytest.fixture
@@ -51,7 +56,17 @@ def test_anything_but_a_file_of_the_package_is_left_to_the_other_finders(package
     assert finder.find_spec("shelf.cart", None) is None
 
 
+def test_only_the_finder_of_ansible_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, ansibles, last = object(), type(ANSIBLES, (), {})(), object()
+    monkeypatch.setattr(sys, "meta_path", [first, ansibles, last])
+    read_compiled()
+    read_compiled()
+    assert [type(finder).__name__ for finder in sys.meta_path] == ["object", "CompiledOnce", ANSIBLES, "object"]
+    assert sys.meta_path[0] is first
+
+
 def test_the_files_of_the_collection_are_read_compiled() -> None:
+    read_compiled()
     assert PLUGINS == "ansible_collections.storefront.runbook.plugins."
     finders = [finder for finder in sys.meta_path if isinstance(finder, CompiledOnce)]
     assert [finder.prefix for finder in finders] == [PLUGINS]

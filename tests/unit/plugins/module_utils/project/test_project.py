@@ -646,7 +646,7 @@ def test_a_project_is_written_for_what_only_the_sandbox_cannot_run(shape: str, t
 
 
 def test_a_project_runs_with_the_settings_that_are_tested_here():
-    ours, theirs = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    ours, theirs = configparser.ConfigParser(interpolation=None), configparser.ConfigParser(interpolation=None)
     ours.read(ROOT / "ansible.cfg")
     theirs.read_string(ANSIBLE_CFG)
     differ = {
