@@ -45,7 +45,7 @@ SHAPE = {
     "acquired_at": documents.time,
     "deadline": documents.time,
     "ttl": documents.seconds,
-    "journal": JOURNAL,
+    "journal": (JOURNAL,),
     "released_at?": (None, documents.time),
 }
 
