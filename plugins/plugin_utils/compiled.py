@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Imports the files of this collection as Python imports any other: compiled once, then read from ``__pycache__``.
 
-Ansible's own loader of collections compiles every file in every run. Call ``read_compiled`` before the others are imported.
+Ansible's own loader of collections compiles every file in every run. Call ``read_compiled`` before the other imports.
 """
 
 from __future__ import annotations

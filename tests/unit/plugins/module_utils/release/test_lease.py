@@ -437,7 +437,7 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
         ({"ttl": ...}, "ttl is missing"),
         ({"deadline": "soon"}, "deadline has a wrong type or value"),
         ({"fence": "1"}, "fence has a wrong type or value"),
-        ({"journal": []}, "journal is not an object"),
+        ({"journal": []}, "journal has a wrong type or value"),
         ({"journal": ...}, "journal is missing"),
         ({"state": "free"}, "state has a wrong type or value"),
         ({"token": ""}, "token has a wrong type or value"),
