@@ -134,8 +134,10 @@ def _no_room(shop: Shop, size: int) -> Iterator[None]:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
         sessions = [pid for (pid,) in cursor.fetchall()]
     hard = resource.prlimit(server, resource.RLIMIT_FSIZE)[1]
-    for pid in (server, *sessions):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    resource.prlimit(server, resource.RLIMIT_FSIZE, (size, hard))  # first: later sessions inherit it
+    for pid in sessions:
+        with suppress(ProcessLookupError):  # it has ended
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
