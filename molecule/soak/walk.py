@@ -106,11 +106,14 @@ class Walk:
         return [*(f"temporary file {name} is left" for name in left if self.ended), *self._wrong(played)]
 
     def end(self) -> list[str]:
-        """Start what was interrupted again, deploy, and open the shop, as an operator does. That must succeed."""
+        """Start what was interrupted again, open the shop and deploy, as an operator does. That must succeed. A shop
+        that an unfinished deploy holds is opened by the deploy.
+        """
         wrong = []
         if self.left:
             wrong += self._wrong([self._play(*self.left)])
-        for playbook, options in (PLAYBOOKS[0], OPEN):
+        held = self.shop.lease()["journal"].get("held")
+        for playbook, options in (PLAYBOOKS[0], OPEN) if held else (OPEN, PLAYBOOKS[0]):
             played = self._play(playbook, options)
             wrong += [] if played.rc == 0 else [f"{playbook} failed at the end: {played.message}"]
             wrong += self._wrong([played])
