@@ -31,7 +31,7 @@ from sandbox.beside import beside
 from sandbox.cloud import scopes
 from sandbox.process import wait_until
 from tests.event_receiver import Receiver
-from tests.rights import OBSERVER, READER, RIGHTS, policy, statements_of
+from tests.rights import CREATOR, OBSERVER, READER, RIGHTS, policy, statements_of
 
 # Railway's queries are POST requests too.
 RAILWAY_READS = {
@@ -316,18 +316,28 @@ class Shop:
         own = {"store_access_key": key, **platform}
         if rights.sql in (READER, OBSERVER):
             own["database_url"] = self.database_url_of(rights.sql)
+        self.may_create_databases(rights.sql == CREATOR)
         return {**own, **narrowed}, json.dumps(rights.scopes)
+
+    def may_create_databases(self, may: bool) -> None:
+        """Give the owner of the database the right that the sandbox gives it, or take it away."""
+        self._as_superuser(f'ALTER ROLE "{self.name}" {"" if may else "NO"}CREATEDB')
 
     def database_url_of(self, rights: str) -> str:
         """Return the address of the database for a user with these rights, which is created once."""
         role, password = f"{self.name}-{rights}", "reads-only"
+        if not self._as_superuser("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
+            for statement in statements_of(rights):
+                named = {"role": f'"{role}"', "password": password, "database": f'"{self.name}"'}
+                self._as_superuser(statement.format(**named))
+        return f"postgresql://{role}:{password}@{self.at['database_url'].partition('@')[2]}"
+
+    def _as_superuser(self, statement: str, *values: str) -> list[Any]:
         with closing(psycopg2.connect(self.sandbox.state["postgres"]["url"])) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
-                for statement in [] if cursor.fetchone() else statements_of(rights):
-                    cursor.execute(statement.format(role=f'"{role}"', password=password, database=f'"{self.name}"'))
-        return f"postgresql://{role}:{password}@{self.at['database_url'].partition('@')[2]}"
+                cursor.execute(statement, values or None)
+                return cursor.fetchall() if cursor.description else []
 
     def customers(self) -> Customers:
         return Customers(self.at["frontend_url"], self.at["backend_url"])
@@ -546,7 +556,10 @@ def back_to(sandbox: Any, label: str) -> None:
 def shop(base, sandbox, tmp_path) -> Iterator[Shop]:
     """The shop as `base` left it."""
     back_to(sandbox, "base")
-    yield Shop(sandbox, "shop", tmp_path)
+    made = Shop(sandbox, "shop", tmp_path)
+    yield made
+    if made.narrow:
+        made.may_create_databases(True)
     sandbox.cloud("DELETE", "/faults")
 
 
