@@ -194,5 +194,17 @@ def test_waves_start_with_the_canary_and_stop_at_a_failure(fleet):
     reached = [request["storefront"] for request in fleet.shop.writes()]
     assert reached.index("fleet-1") > max(at for at, name in enumerate(reached) if name == "fleet-3")
     assert {*reached} == {"fleet-1", "fleet-2", "fleet-3"}
-    played = fleet.play("rollback.yml", cmdline="--limit wave_1_canary")
-    assert "fleet-2" not in played.text, "a wave is put back alone"
+
+
+def test_a_wave_is_put_back_alone(fleet):
+    (fleet.inventory / "hosts.yml").unlink()
+    waves = [{"name": "canary", "storefronts": ["fleet-3", "fleet-4"]}, {"name": "rest"}]
+    (fleet.inventory / "storefronts.yml").write_text(json.dumps({**WAVES, "waves": waves}))
+    for release in (RELEASE, "v1.1.0"):
+        played = fleet.play(cmdline="--limit wave_1_canary", release=release)
+        assert outcomes(played) == ["released", "released"], played.stdout
+    fleet.shop.forget_requests()
+    played = fleet.play("rollback.yml", cmdline="--limit wave_1_canary", rollout=2)
+    assert played.rc == 0, played.stdout
+    assert outcomes(played) == ["rolled_back", "rolled_back"]
+    assert {request["storefront"] for request in fleet.shop.writes()} == {"fleet-3", "fleet-4"}

@@ -186,6 +186,7 @@ def test_preflight_says_what_would_change_and_what_the_shop_lacks(shop, inventor
         f"- release api, worker: {OLD} now, then {NEW}",
         f"- build and serve the frontend: {OLD} now, then {NEW}",
         "the API does not report its release (health): it is verified by its deployment's id",
+        "backend_token reaches every project of its account or workspace",
         "docs/shop.md",
         "playbooks/deploy.yml",
     ):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another program runs the playbooks: with the helper in extensions/runner, and on another machine by transmit, worker
+"""Another program runs the playbooks: with the helper in extensions/runner, and on other machines by transmit, worker
 and process. No secret is left in any folder.
 """
 
@@ -10,8 +10,13 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +28,7 @@ import yaml
 from conftest import COLLECTIONS, ROOT
 from extensions.runner.storefront_run import MEMORY, STARTED, start
 from molecule.canaries import Canaries
-from molecule.conftest import UNASKED
+from molecule.conftest import UNASKED, Shop
 from molecule.test_new_user import NEW, smallest
 from sandbox.process import wait_until
 
@@ -148,30 +153,114 @@ def test_a_refused_run_has_a_result_too_and_no_secret_that_a_vendor_repeats(shop
     assert written(tmp_path / "artefacts", given) == []
 
 
-def test_another_machine_runs_it_by_transmit_worker_and_process(shop, project, tmp_path):
-    folder, secrets = project
-    here, there, back = (tmp_path / name for name in ("here", "there", "back"))
-    (here / "project").mkdir(parents=True)
-    (here / "inventory").mkdir()
-    (here / "inventory/hosts.yml").write_text((folder / "production/hosts.yml").read_text())
-    (here / "project/deploy.yml").write_text("- ansible.builtin.import_playbook: storefront.runbook.deploy\n")
-    options = {**secrets, "release": NEW}
-    job, ran = tmp_path / "job", tmp_path / "ran"
-    common: dict[str, Any] = {"playbook": "deploy.yml", "envvars": ENVIRONMENT, "cmdline": "--check"}
-    with job.open("wb") as stream:
-        ansible_runner.interface.run(
-            streamer="transmit", private_data_dir=str(here), extravars=options, _output=stream, **common
-        )
-    # the worker's folder is deleted with what the job brought, as `ansible-runner worker --delete` does
-    worker = [sys.executable, "-m", "ansible_runner", "worker", "--private-data-dir", str(there), "--delete"]
-    with job.open("rb") as given, ran.open("wb") as stream:
-        subprocess.run(worker, stdin=given, stdout=stream, check=True)
-    events: list[dict[str, Any]] = []
-    with ran.open("rb") as stream:
-        read = ansible_runner.interface.run(
-            streamer="process", private_data_dir=str(back), _input=stream, event_handler=events.append
-        )
-    assert read.status == "successful", json.dumps(events[-3:], default=str)
-    (stats,) = [event for event in events if event["event"] == "playbook_on_stats"]
-    assert stats["event_data"]["artifact_data"]["storefront_reports"]["shop"]["outcome"] == "checked"
-    assert not there.exists() or written(there, secrets) == []
+FLEET = [f"worker-{number}" for number in range(1, 5)]
+# What a deploy of the frontend alone reads of the smallest inventory.
+OF_FRONTEND = ("source_path", "store", "frontend")
+
+
+@dataclass
+class Job:
+    """One storefront's deploy, sent to a machine of its own: ``there`` is that machine's folder."""
+
+    shop: Shop
+    folder: Path
+    secrets: dict[str, Any]
+
+    def transmit(self) -> None:
+        """Write what the machine receives, with all that the deploy needs."""
+        variables = {name: value for name, value in smallest(self.shop).items() if name.startswith(OF_FRONTEND)}
+        self.secrets |= {name: variables.pop(name) for name in list(variables) if name.endswith(SECRET)}
+        variables |= {"surfaces": ["frontend"], "preflight_systems": UNASKED}
+        variables["store_endpoint_url"] = self.shop.sandbox.state["cloud"]["objects_url"]
+        here = self.folder / "here"
+        for name in ("project", "inventory"):
+            (here / name).mkdir(parents=True)
+        hosts = {"storefronts": {"hosts": {self.shop.name: variables}}}
+        (here / "inventory/hosts.yml").write_text(yaml.safe_dump(hosts))
+        (here / "project/deploy.yml").write_text("- ansible.builtin.import_playbook: storefront.runbook.deploy\n")
+        common: dict[str, Any] = {"playbook": "deploy.yml", "envvars": {**ENVIRONMENT, "WORKER": self.shop.name}}
+        with (self.folder / "job").open("wb") as stream:
+            options = {**self.secrets, "release": NEW}
+            ansible_runner.interface.run(
+                streamer="transmit", private_data_dir=str(here), extravars=options, _output=stream, **common
+            )
+
+    def work(self) -> subprocess.Popen[bytes]:
+        """Start the worker. Its folder is deleted with what the job brought, as `ansible-runner worker --delete`
+        does.
+        """
+        there = str(self.folder / "there")
+        worker = [sys.executable, "-m", "ansible_runner", "worker", "--private-data-dir", there, "--delete"]
+        with (self.folder / "job").open("rb") as given, (self.folder / "ran").open("wb") as stream:
+            environment = {**os.environ, "WORKER": self.shop.name}
+            return subprocess.Popen(worker, stdin=given, stdout=stream, env=environment)
+
+    def outcome(self) -> str:
+        """Process what the worker sent back: the outcome of the storefront; empty where its report never came."""
+        events: list[dict[str, Any]] = []
+        with (self.folder / "ran").open("rb") as stream:
+            ansible_runner.interface.run(
+                streamer="process",
+                private_data_dir=str(self.folder / "back"),
+                _input=stream,
+                event_handler=events.append,
+                quiet=True,
+            )
+        stats = [event for event in events if event["event"] == "playbook_on_stats"]
+        reports = stats[0]["event_data"]["artifact_data"]["storefront_reports"] if stats else {}
+        return reports.get(self.shop.name, {}).get("outcome", "")
+
+    def kill(self) -> None:
+        """Kill everything that runs on the machine, as if it had lost its power."""
+
+        def none_is_left() -> bool:
+            mark, found = f"WORKER={self.shop.name}".encode(), []
+            for entry in Path("/proc").glob("[0-9]*/environ"):
+                with suppress(OSError):
+                    if mark in entry.read_bytes().split(b"\0"):
+                        found.append(int(entry.parent.name))
+            for process in found:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            return not found
+
+        assert wait_until(none_is_left, 60)
+
+
+@pytest.fixture
+def jobs(shop: Shop, tmp_path: Path) -> Iterator[list[Job]]:
+    """A job for each of four storefronts on which nothing is live."""
+    made = []
+    for name in FLEET:
+        shop.sandbox.create_storefront(name)
+        (tmp_path / name).mkdir()
+        made.append(Job(Shop(shop.sandbox, name, tmp_path), tmp_path / name, {}))
+    yield made
+    shop.clear_faults()
+    for name in FLEET:
+        shop.sandbox.drop_storefront(name)
+
+
+def test_four_machines_deploy_a_storefront_each_and_what_one_left_when_it_was_killed_is_settled(
+    shop: Shop, jobs: list[Job]
+) -> None:
+    lost = jobs[1]
+    shop.fault(vendor="vercel", operation="create", kind="hold", storefront=lost.shop.name)
+    for job in jobs:
+        job.transmit()
+    workers = [job.work() for job in jobs]
+    assert wait_until(shop.held, 240)
+    lost.kill()
+    codes = [worker.wait(400) for worker in workers]
+    assert codes == [0, -signal.SIGKILL, 0, 0]
+    assert [job.outcome() for job in jobs] == ["released", "", "released", "released"]
+    assert [job.folder.name for job in jobs if written(job.folder / "there", job.secrets)] in ([], [lost.folder.name])
+
+    shop.clear_faults()
+    lost.shop.age_the_lease()
+    again = Job(lost.shop, lost.folder / "again", {})
+    again.transmit()
+    assert again.work().wait(400) == 0
+    assert again.outcome() == "released"
+    assert not (again.folder / "there").exists() or written(again.folder / "there", again.secrets) == []
+    assert [lost.shop.built(NEW), len(lost.shop.ledger())] == [1, 1]
