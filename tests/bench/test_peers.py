@@ -72,7 +72,7 @@ class Contenders:
         assert not proven["failed"], proven["msg"]
 
     def _pgbackrest(self, data: Path, command: str, *more: str) -> None:
-        places = [f"--{name}-path={self.folder / name}" for name in ("log", "lock", "spool")]
+        places = [f"--{name}-path={self.folder / name}" for name in ("log", "lock")]
         argv = ["pgbackrest", "--stanza=bench", f"--pg1-path={data}", f"--repo1-path={self.folder / 'repo'}", *places]
         done = subprocess.run([*argv, *more, command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
