@@ -26,7 +26,7 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 test: setup ## run every test: unit, contract, integration, whole deploys
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-unit: setup ## run the unit tests (two minutes on two cores)
+test-unit: setup ## run the unit tests (a few minutes on two cores)
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, changelog

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,29 +15,20 @@ from typing import Any
 import pytest
 import requests
 
-from conftest import COLLECTIONS, ROOT
+from conftest import ROOT
 from sandbox.storefront import Sandbox
+from tests.bench import figures
 
 
 @pytest.mark.parametrize("playbook", ["status", "logs", "releases", "diagnose"])
 def test_a_page_comes_quickly(sandbox: Any, playbook: str) -> None:
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "SANDBOX_NAME": sandbox.name,
-    }
-    book, inventory = str(ROOT / f"playbooks/{playbook}.yml"), str(ROOT / "inventories/development")
-    argv = ["ansible-playbook", book, "-i", inventory, "-e", "fail_on=never"]
-    began = time.monotonic()
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    took = time.monotonic() - began
-    assert done.returncode == 0, done.stdout
+    done = figures.play(sandbox.name, ROOT / "inventories/development", playbook, "-e", "fail_on=never")
+    assert done.code == 0, done.text
     at = sandbox.storefront("shop")
     began = time.monotonic()
     requests.get(f"{at['frontend_url']}/", timeout=10)
     page = time.monotonic() - began
-    print(f"\n{playbook}.yml {took:.1f} s, {len(done.stdout.splitlines())} lines; curl of one page {page:.2f} s")
+    print(f"\n{playbook}.yml {done.wall:.1f} s, {len(done.lines)} lines; curl of one page {page:.2f} s")
 
 
 PAGE = ROOT / "docs/runbook/quick-reference.md"
@@ -68,44 +58,26 @@ def inventory(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
         (tmp_path / part).symlink_to(ROOT / "inventories/development" / part)
     (tmp_path / "hosts.yml").write_text(json.dumps({"storefronts": {"hosts": {NAME: None}}}))
     for release in ("v1.0.0", "v1.1.0"):
-        assert command(sandbox, tmp_path, "deploy", f"release={release}")[0] == 0
+        deployed = command(sandbox, tmp_path, "deploy", f"release={release}")
+        assert deployed.code == 0, deployed.text
     yield tmp_path
     sandbox.drop_storefront(NAME)
 
 
-def command(sandbox: Sandbox, inventory: Path, playbook: str, *options: str) -> tuple[int, str, float]:
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "SANDBOX_NAME": sandbox.name,
-    }
-    argv = ["ansible-playbook", str(ROOT / f"playbooks/{playbook}.yml"), "-i", str(inventory)]
-    argv += [word for option in options for word in ("-e", option)]
-    began = time.monotonic()
-    done = subprocess.run(
-        argv,
-        env=environment,
-        cwd=inventory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout, time.monotonic() - began
+def command(sandbox: Sandbox, inventory: Path, playbook: str, *options: str) -> figures.Run:
+    return figures.play(sandbox.name, inventory, playbook, *(word for option in options for word in ("-e", option)))
 
 
 def test_the_commands_of_the_emergency_quick_reference(sandbox: Sandbox, inventory: Path) -> None:
     print()
     rows = []
     for before, playbook, options, words in EMERGENCY:
-        code, printed, seconds = command(sandbox, inventory, playbook, *options)
-        assert code == 0, printed
-        assert words in printed, printed
+        done = command(sandbox, inventory, playbook, *options)
+        assert done.code == 0, done.text
+        assert words in done.text, done.text
         now = " ".join([f"{playbook}.yml", *(f"-e {option}" for option in options[:1])])
-        print(f"{now} {seconds:.1f} s, in place of {before}")
-        rows.append(f"| `{before}` | `{now}` | {seconds:.1f} |\n")
+        print(f"{now} {done.wall:.1f} s, in place of {before}")
+        rows.append(f"| `{before}` | `{now}` | {done.wall:.1f} |\n")
     if os.environ.get("UPDATE_DOCS"):
         head, begin, rest = PAGE.read_text().partition("<!-- times -->\n")
         _old, end, tail = rest.partition("<!-- end of times -->")
