@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import logging
 import signal
@@ -17,8 +18,7 @@ from typing import Any, cast
 # jsonschema compiles the grammar of IRIs as soon as it can import this package: more than a second of each start. The
 # double checks no formats.
 sys.modules["rfc3987_syntax"] = cast(Any, None)
-
-import openapi_schema_validator  # noqa: F401  # here, and not while the first request waits
+importlib.import_module("openapi_schema_validator")  # here, and not while the first request waits
 
 from .cloud import Cloud
 from .control import Control

@@ -411,8 +411,9 @@ def test_a_job_that_a_killed_worker_had_begun_is_done_once_by_the_next(
     shop: Shop, api: httpx.Client, customer: dict[str, str], backend: Path, log: Path
 ) -> None:
     order = buy(api, customer).json()["id"]
-    taken = json.loads(shop.redis.lmove("queue:email", "queue:email:begun", "LEFT", "RIGHT"))
-    assert taken["orderId"] == order
+    taken = shop.redis.lmove("queue:email", "queue:email:begun", "LEFT", "RIGHT")
+    assert taken
+    assert json.loads(taken)["orderId"] == order
     process = shop.start(backend, "worker", log)
     with _ended(process):
         assert wait_until(lambda: bool(confirmations(shop, order)), PATIENCE)

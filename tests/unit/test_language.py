@@ -110,15 +110,17 @@ def names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
 
 
 def parts(tree: ast.AST) -> list[ast.AST]:
-    """Return a node and all below it, as ast.walk does in four times the time."""
-    found = [tree]
-    for node in found:
-        for value in vars(node).values():
-            if isinstance(value, list):
-                found += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
+    """Return a node and all below it, as ast.walk does, in less time."""
+    found: list[ast.AST] = []
+    level = [tree]
+    while level:
+        found += level
+        level = [child for node in level for value in vars(node).values() for child in _nodes(value)]
     return found
+
+
+def _nodes(value: object) -> list[ast.AST]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, ast.AST)]
 
 
 def strings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
