@@ -80,7 +80,8 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
             assert (page["level"], page["drift"]) == ("attention", []), "what is closed on purpose is not down"
             assert page["maintenance"]["way"] == "edge"
             assert page["next"][1].endswith("maintenance.yml -i production -e maintenance_state=off")
-            assert desk.diagnosis(shop)[0]["id"] == "in_maintenance"
+            found = desk.diagnosis(shop)
+            assert found[0]["id"] == "in_maintenance", found
         else:
             assert closed.rc != 0
             assert routes(shop) != before

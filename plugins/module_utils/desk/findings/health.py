@@ -21,8 +21,14 @@ LOCKED_SECONDS = 5.0
 WORKED, FAILED = 5 * 60.0, 60 * 60.0
 CONNECTIONS = 0.95
 FULL = 0.97
-NO_SPACE = re.compile(r"No space left on device|could not extend file|53100|disk(?: is)? full", re.IGNORECASE)
-NO_CONNECTION = re.compile(r"too many (?:clients|connections)|remaining connection slots|53300", re.IGNORECASE)
+# An SQLSTATE counts where it is named as a code: a log also holds ports, times and ids with these digits.
+STATE = r"\b(?:code|sqlstate|error)\W{1,4}%s\b"
+NO_SPACE = re.compile(
+    rf"No space left on device|could not extend file|{STATE % 53100}|disk(?: is)? full", re.IGNORECASE
+)
+NO_CONNECTION = re.compile(
+    rf"too many (?:clients|connections)|remaining connection slots|{STATE % 53300}", re.IGNORECASE
+)
 REDIS_FULL = re.compile(r"OOM command not allowed", re.IGNORECASE)
 LACKS = re.compile(
     r"(?:missing|required|undefined)[^.\n]{0,40}\b([A-Z][A-Z0-9_]{3,})\b"

@@ -333,6 +333,25 @@ def test_a_line_that_was_logged_before_the_checks_passed_is_not_the_cause_of_tod
     assert first_of(logs__api=full_disk(30)) == ("database_full", "for your information"), "it is still shown"
 
 
+@pytest.mark.parametrize(
+    ("line", "full"),
+    [
+        ('{"level":50,"code":"53100","msg":"request errored"}', True),
+        ("PostgresError { code: 53100, message: ... }", True),
+        ("ERROR:  53100: out of room", True),
+        ("SQLSTATE 53100", True),
+        (
+            '{"level":30,"time":1796153100123,"remotePort":53100,"responseTime":53100.2,"msg":"request completed"}',
+            False,
+        ),
+        ("request 1f53100c from 127.0.0.1:53100", False),
+    ],
+)
+def test_the_code_of_a_full_disk_is_not_found_in_a_port_or_a_time(line: str, full: bool) -> None:
+    found, _ = find(View(PARAMS, facts(logs__api={"build": "", "runtime": [line]}), NOW))
+    assert ("database_full" in {one.id for one in found}) is full
+
+
 def test_while_the_checks_fail_an_older_line_counts_for_an_hour() -> None:
     failing = {"site__backend": [{**facts()["site:backend"].value[0], "outcome": "unhealthy", "reasons": ["503"]}]}
     assert first_of(**failing, logs__api=full_disk(30))[0] == "database_full"
