@@ -62,7 +62,7 @@ def test_a_backup_that_fails(released_shop):
     assert steps(played) == ["back up the database", "once it is corrected"]
     assert outcome.startswith("NOT BACKED UP: back up the database failed.")
     assert "playbooks/backup.yml" in command
-    assert played.text.count("Nothing listens there") == 1
+    assert played.text.count("No server listens there") == 1
 
 
 def test_a_proof(released_shop):
@@ -190,8 +190,8 @@ def test_a_rollback_that_is_refused(released_shop):
 
 
 REASONS = {
-    "backup.yml": ({**DOWN}, "Nothing listens there"),
-    "database.yml": ({**DOWN}, "Nothing listens there"),
+    "backup.yml": ({**DOWN}, "No server listens there"),
+    "database.yml": ({**DOWN}, "No server listens there"),
     "backups.yml": ({"store": "s3://no-such-bucket/shop"}, "There is no bucket"),
     "prove.yml": ({"backup": "shop-20200101T000000.000Z"}, "has no backup"),
     "preflight.yml": ({"release": "v9.9.9"}, "no tag, branch or commit has that name"),

@@ -308,7 +308,7 @@ def test_links_images_robots_and_sitemap_of_a_good_page_are_right(shop: Shop) ->
     [
         ("image", "image {url}/mug.png of {url}/ is text/html and no image"),
         ("script file", "script {url}/app.js of {url}/ answered 404"),
-        ("robots", "{url}/robots.txt keeps every search engine out"),
+        ("robots", "{url}/robots.txt blocks every search engine"),
         ("sitemap", "page {url}/gone of {url}/sitemap.xml answered 404"),
     ],
 )

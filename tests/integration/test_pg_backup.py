@@ -608,7 +608,7 @@ def test_a_lease_that_was_taken_over_stops_it_before_it_writes(in_s3: Backups) -
         ({"level": 99}, None, "from 1 to 19"),
         ({"recipients": None}, "no_encryption", "No encryption recipients were given"),
         ({"name": "../outside"}, None, "cannot name a backup"),
-        ({"database_url": "postgresql://shop:pw@127.0.0.1:1/shop"}, "connection", "Nothing listens there"),
+        ({"database_url": "postgresql://shop:pw@127.0.0.1:1/shop"}, "connection", "No server listens there"),
     ],
 )
 def test_what_cannot_work_is_refused_in_check_mode_already(

@@ -135,5 +135,5 @@ def test_a_user_without_the_admin_option_is_refused(turn: Turn) -> None:
 def test_wrong_names_and_short_passwords_are_refused(turn: Turn) -> None:
     assert "PostgreSQL has no role nobody" in turn.run("enabled", "nobody")["msg"]
     assert "are both" in turn.run("enabled", OLD, OLD)["msg"]
-    assert "whose own login would end" in turn.run("enabled", ADMIN, OLD)["msg"]
+    assert "whose own login would stop working" in turn.run("enabled", ADMIN, OLD)["msg"]
     assert "less than 32 characters" in turn.run("enabled", password="short")["msg"]

@@ -288,7 +288,7 @@ REFUSALS = [
     ({"backup": "nosuch"}, "nosuch"),
     ({"recipients": ["age1wrong"], "encryption": None}, "age1wrong"),
     ({"encryption": None}, "No encryption recipients were given"),
-    ({"scratch_url": None}, "There is no server for a scratch database"),
+    ({"scratch_url": None}, "No server for a scratch database is set"),
     ({"rules": []}, "there are none: give a rule for every table"),
 ]
 

@@ -97,7 +97,7 @@ def test_a_backup_that_lacks_a_row_that_was_counted_is_not_proven(unproven: Shop
         ({"same_server": True, "same_server_volume": 1000}, "no_room", "of which a fifth has to stay free"),
         ({"same_server": True, "database_url": None}, "no_scratch", "same_server needs database_url"),
         ({"backup": "none-such", **SAME}, "no_backup", "none-such"),
-        ({"scratch_url": "postgresql://shop:pw@127.0.0.1:1/postgres"}, "connection", "Nothing listens there"),
+        ({"scratch_url": "postgresql://shop:pw@127.0.0.1:1/postgres"}, "connection", "No server listens there"),
     ],
 )
 def test_what_cannot_work_is_refused_in_check_mode_already(

@@ -186,7 +186,7 @@ def test_a_file_of_pg_dump_is_restored_as_well(shop: Shop, tmp_path: Path) -> No
 def test_nothing_is_swapped_without_an_approval_and_the_refusal_reports_what_would_be_lost(shop: Shop) -> None:
     oid = shop.oid()
     shop.database.sql(LATE)
-    assert "counted by state: staged" in shop.restore(approve=None)["msg"]
+    assert "Run state: staged to count" in shop.restore(approve=None)["msg"]
     shop.restore("staged")
     refused = shop.restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["lost_rows"]) == ("not_approved", 8)
@@ -399,7 +399,7 @@ def test_a_setting_that_it_may_not_copy_is_named_and_nothing_is_left(shop: Shop)
     [
         ({"backup": "none-such"}, "none-such"),
         ({"jobs": 0}, "jobs is 0"),
-        ({"maintenance_database": "test-restore-origin"}, "which nobody may be connected to"),
+        ({"maintenance_database": "test-restore-origin"}, "no session may be connected to it"),
         ({"postgres_bin": "/nonexistent"}, "no pg_restore here in /nonexistent"),
         ({"store": None}, "No store is named"),
         ({"backup": None, "file": "/nonexistent"}, "There is no file /nonexistent"),

@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[str, str | None]] = {
     ),
     "default privileges of a superuser": (
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO shop",
-        "is a superuser, whose rights nobody should be granted",
+        "is a superuser, and its rights should not be granted to others",
     ),
     "default privileges of a role of the user's": (
         f'ALTER DEFAULT PRIVILEGES FOR ROLE "{OWNED}" GRANT SELECT ON TABLES TO shop',

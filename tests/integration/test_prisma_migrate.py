@@ -264,7 +264,7 @@ def test_a_squashed_history_is_marked_and_not_run(database: Database, tmp_path: 
 def test_a_squashed_history_of_a_later_release_asks_for_the_one_before_it(database: Database, tmp_path: Path) -> None:
     database.migrate(write_migrations(tmp_path / "old", a=BASE))
     refused = database.migrate(write_migrations(tmp_path / "new", a_squashed=f"{BASE} CREATE TABLE more (id int);"))
-    assert "is not all there yet (the table more): deploy the release before it was squashed first" in refused["msg"]
+    assert "creates exists yet (the table more): deploy the release before it was squashed first" in refused["msg"]
 
 
 def test_a_stale_folder_of_migrations_is_refused(database: Database, tmp_path: Path) -> None:
@@ -441,7 +441,7 @@ def test_a_killed_run_does_not_continue_and_the_next_one_says_what_to_look_for(
 
     refused = database.migrate(folder)
     assert refused["error"]["code"] == "P3009"
-    assert "stopped before it could record how it ended" in refused["msg"]
+    assert "stopped before it could record the result" in refused["msg"]
     assert database.migrate(folder, state="resolved_applied", migration="a")["error"]["code"] == "contradicted"
     assert database.migrate(folder, state="resolved_rolled_back", migration="a")["resolved"] == ["a"]
 
@@ -455,7 +455,7 @@ def test_a_killed_run_does_not_continue_and_the_next_one_says_what_to_look_for(
             "Create it, or correct database_url",
         ),
         (lambda url: url.replace("shop:", "shop:wrong"), "auth_failed", "The user or the password is wrong"),
-        (lambda url: url.rpartition(":")[0] + ":1/test-migrate", "connection", "Nothing listens there"),
+        (lambda url: url.rpartition(":")[0] + ":1/test-migrate", "connection", "No server listens there"),
         (lambda url: url + "&pgbouncer=true", "pooled_url", "as direct_url"),
     ],
 )

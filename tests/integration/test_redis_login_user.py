@@ -107,8 +107,8 @@ def test_users_that_cannot_take_turns_are_refused(turn: Turn, words: tuple[str, 
 
 def test_wrong_names_and_short_passwords_are_refused(turn: Turn) -> None:
     assert "are both" in turn.run("enabled", OLD, OLD)["msg"]
-    assert "the user of everybody who names none" in turn.run("enabled", "default", OLD)["msg"]
-    assert "whose own login would end" in turn.run("enabled", ADMIN, OLD)["msg"]
+    assert "the user of every client that names no user" in turn.run("enabled", "default", OLD)["msg"]
+    assert "whose own login would stop working" in turn.run("enabled", ADMIN, OLD)["msg"]
     assert "less than 32 characters" in turn.run("enabled", password="short")["msg"]
 
 

@@ -104,7 +104,7 @@ def test_without_traffic_it_is_inconclusive_and_the_policy_decides(tmp_path) -> 
         assert "too few answers to compare, 0 of the old release, and 10 are needed on each side" in found["summary"]
         held = watched(tmp_path, url, watch={**WATCH, "inconclusive": "hold", "hold": "1 s"})
     assert held["failed"]
-    assert "Nobody decided within 1.0 s" in held["msg"]
+    assert "No decision was made within 1.0 s" in held["msg"]
 
 
 def test_a_watch_that_waits_for_a_decision_asks_in_slack_and_waits_although_slack_is_down(tmp_path, sandbox) -> None:
@@ -117,8 +117,8 @@ def test_a_watch_that_waits_for_a_decision_asks_in_slack_and_waits_although_slac
         fault = {"vendor": "slack", "operation": "post_message", "kind": "malformed", "storefront": "asked"}
         sandbox.cloud("POST", "/faults", fault)
         warned = watched(tmp_path, url, **waits)
-    assert "Nobody decided within 1.0 s" in held["msg"]
-    assert "Nobody decided within 1.0 s" in warned["msg"]
+    assert "No decision was made within 1.0 s" in held["msg"]
+    assert "No decision was made within 1.0 s" in warned["msg"]
     kept = json.loads((Path(sandbox.state["root"]) / "cloud" / "state.json").read_text())
     (asked,) = kept["storefronts"]["asked"]["slack"]["messages"]
     assert "The watch of v2 is inconclusive" in asked["text"]

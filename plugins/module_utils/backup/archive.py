@@ -163,7 +163,8 @@ def fetch_file(path: str, sha256: str | None, heartbeat: Callable[[], None]) -> 
         with _unnamed(_unpacked(pieces(), path), path) as (name, descriptor):
             if sha256 and digest.hexdigest() != sha256.lower():
                 raise ConfigError(
-                    f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.",
+                    f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is a different file, or it is"
+                    " damaged.",
                     code="checksum",
                 )
             yield Archive({"name": source.name, "sha256": digest.hexdigest()}, name, (descriptor,))

@@ -34,8 +34,8 @@ def parse_recipients(recipients: Sequence[str]) -> list[Any]:
     for text in recipients:
         if SECRET_KEY in text.upper():
             raise ConfigError(
-                "recipients holds a secret key of age, whose place is not here. Take it for disclosed: make another"
-                " with age-keygen, and give its public key.",
+                "recipients holds a secret key of age, which does not belong there. Treat it as disclosed: create a"
+                " new one with age-keygen, and give its public key.",
                 code="bad_recipient",
             )
         try:

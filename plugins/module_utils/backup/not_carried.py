@@ -78,7 +78,7 @@ def refuse_undumpable(connection: Any, database: Database) -> None:
     damaging = [name for (name,) in query(connection, DAMAGING)]
     if damaging:
         raise ConfigError(
-            f"{' and '.join(damaging)} is on in {database.name}: pg_dump would leave damaged rows out without a word. "
+            f"{' and '.join(damaging)} is on in {database.name}: pg_dump would silently leave out damaged rows. "
             f"Reset it for the database or the role (ALTER DATABASE … RESET {damaging[0]}), then back up.",
             code="damaging_setting",
         )

@@ -35,7 +35,7 @@ class Rules:
         """Raise ConfigError for rules that say nothing, or nonsense."""
         if self.max_age is None and not self._periods():
             raise ConfigError(
-                "Nothing says which backups to keep. Set one or more of keep_last, keep_daily, keep_weekly,"
+                "No rule says which backups to keep. Set one or more of keep_last, keep_daily, keep_weekly,"
                 " keep_monthly and max_age."
             )
         if (
@@ -44,8 +44,8 @@ class Rules:
             or self.minimum < 1
         ):
             raise ConfigError(
-                "A rule is below zero, or keep_minimum below 1, so the last backup could go. Correct keep_*, max_age or"
-                " keep_minimum."
+                "A rule is below zero, or keep_minimum below 1, so the last backup could be removed. Correct keep_*,"
+                " max_age or keep_minimum."
             )
 
     def _periods(self) -> dict[str, tuple[int, Any]]:

@@ -49,8 +49,8 @@ def _identity(params: Mapping[str, Any], approvers: Approvers) -> tuple[str, str
             code="not_listed",
         )
     raise NoGo(
-        f"The key {params['signing_key']} is of no approver. Approve with a key that the inventory lists, or have its"
-        " public key added to keys of an approver.",
+        f"The key {params['signing_key']} does not belong to an approver. Approve with a key that the inventory lists,"
+        " or have its public key added to keys of an approver.",
         code="not_listed",
     )
 

@@ -73,7 +73,8 @@ def rules_of(params: Mapping[str, Any]) -> Rules:
         )
     if by_others and not starter:
         raise ConfigError(
-            "Somebody else than the starter has to approve, and it is not known who starts this. Set started_by.",
+            "Somebody other than the person who starts the deploy has to approve it, and who starts it is unknown. Set"
+            " started_by.",
             code="no_starter",
         )
     able = _able(approvers, starter if by_others else "")

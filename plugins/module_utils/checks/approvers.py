@@ -76,7 +76,7 @@ def wrong(approvers: Approvers) -> Iterator[str]:
         for field in ("name", "github", "awx"):
             identity = str(one.get(field) or "").casefold()
             if identity and seen.setdefault(f"{field} {identity}", name) != name:
-                yield f"{field} {one[field]} is of two approvers, {seen[f'{field} {identity}']} and {name}"
+                yield f"{field} {one[field]} belongs to two approvers, {seen[f'{field} {identity}']} and {name}"
         if [str(other["name"]).casefold() for other in approvers.people].count(name.casefold()) > 1:
             yield f"{name} is listed twice: merge the two entries"
         for key in one.get("keys") or []:
@@ -108,4 +108,4 @@ def _wrong_key(what: str, key: str, seen: dict[str, str], owner: str) -> Iterato
     if inner != kind:
         yield f"{what} is damaged: copy the whole line of the file that ends with .pub"
     elif seen.setdefault(words[1], owner) != owner:
-        yield f"{what} is one of {seen[words[1]]}, too: each needs a key of their own"
+        yield f"{what} is also a key of {seen[words[1]]}: each approver needs a key of their own"

@@ -37,7 +37,7 @@ def ask(context: Context, options: Options) -> Answer:
     if not any(run.state == github_runs.SUCCESS for run in runs):
         advice = "Run CI on this commit, or correct repository and commit"
         return failed(
-            f"nothing succeeded on {sha[:7]}: it has"
+            f"no check succeeded on {sha[:7]}: it has"
             f" {number(len(runs), 'check-run or status', 'check-runs and statuses')}",
             advice,
             asked=asked,

@@ -94,7 +94,7 @@ def _allowed(origin: str, options: Options) -> Iterator[str]:
     answer = _preflight(origin, options)
     granted = answer.headers.get("Access-Control-Allow-Origin")
     if not 200 <= answer.status_code < 300:
-        yield f"the preflight of {origin} was answered {answer.status_code}"
+        yield f"the preflight request of {origin} was answered {answer.status_code}"
         return
     if granted != origin and (granted != "*" or options["credentials"]):
         yield f"{origin} is not allowed (Access-Control-Allow-Origin is {granted or 'missing'})"

@@ -14,8 +14,8 @@ BLOCKED, ORIGIN, MISSING, SUSPENDED, STARTING, CODE = "blocked", "origin", "miss
 
 ADVICE = {
     BLOCKED: (
-        "Let the probe pass by a secret header that a rule of this firewall skips; until then nothing is known of the"
-        " site"
+        "Let the probe pass: send a secret header, and let a rule of this firewall skip requests with it. Until then"
+        " the state of the site is unknown"
     ),
     ORIGIN: "Check that the service behind it runs and accepts its connections",
     MISSING: "Check the address, and that this domain belongs to a deployment",
@@ -69,9 +69,9 @@ CLOUDFLARE_BLOCKS = {
     1007: "this machine's address is banned",
     1008: "this machine's address is banned",
     1009: "this machine's country is banned",
-    1010: "it takes the probe for a bot",
+    1010: "it treats the probe as a bot",
     1012: "access is denied",
-    1015: "its rate limit is used up",
+    1015: "the rate limit is exceeded",
     1020: "a firewall rule denied the request",
     1106: "this machine's address is banned",
 }
@@ -127,7 +127,7 @@ def _cloudflare(page: Page) -> EdgeAnswer | None:
             "Check the Worker's log at Cloudflare, or remove its route",
         )
     return (
-        EdgeAnswer(ORIGIN, f"Cloudflare itself answered with its error {code}", "Look the number up at Cloudflare")
+        EdgeAnswer(ORIGIN, f"Cloudflare itself answered with its error {code}", "Look up the number at Cloudflare")
         if code
         else None
     )

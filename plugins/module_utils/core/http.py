@@ -143,7 +143,7 @@ class ApiClient:
         try:
             return conform(value, shape)
         except Mismatch as problem:
-            what = f"a body of another shape than its API has: {redact(str(problem), self._secrets)}"
+            what = f"a body with a different structure than its API has: {redact(str(problem), self._secrets)}"
             raise malformed(self.vendor, redact(operation, self._secrets), status, what) from None
 
     def request(
@@ -228,8 +228,8 @@ class ApiClient:
             ) from None
         except (InvalidHeader, UnicodeError):
             raise ConfigError(
-                f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it"
-                " again.",
+                f"The token of {self.vendor} holds a line break, a blank or a character that cannot be in a token."
+                " Copy it again.",
                 code="bad_token",
             ) from None
         except (ContentDecodingError, TooLarge) as error:

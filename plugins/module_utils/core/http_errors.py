@@ -87,12 +87,12 @@ def refused(
 
 # What an edge before a vendor's API has to be asked for: it is not the token that is wrong.
 EDGES = {
-    BLOCKED: "It is not the token: have this machine's address allowed by the vendor, or run from another network.",
-    ORIGIN: "Nothing is wrong here: try again, and check the vendor's status page.",
+    BLOCKED: "The token is not the cause: have the vendor allow this machine's address, or run from another network.",
+    ORIGIN: "The request itself is correct: try again, and check the vendor's status page.",
     MISSING: "Check api_url: there is no API at this address.",
     SUSPENDED: "Check api_url, and the vendor's status page.",
     STARTING: "Try again, and check the vendor's status page.",
-    CODE: "Nothing is wrong here: try again, and check the vendor's status page.",
+    CODE: "The request itself is correct: try again, and check the vendor's status page.",
 }
 
 
@@ -135,8 +135,8 @@ def body_of(response: requests.Response) -> Any:
 def malformed(vendor: str, operation: str, status: int | None, what: str) -> ApiError:
     """Return the error of an unreadable answer; for a write it is unknown whether it happened."""
     return ApiError(
-        f"{vendor} answered {operation} with {status} and {what}. Try again; if it stays, check api_url and any proxy"
-        " in between.",
+        f"{vendor} answered {operation} with {status} and {what}. Try again; if it happens again, check api_url and"
+        " any proxy in between.",
         code="malformed_body",
         status=status,
         retryable=True,

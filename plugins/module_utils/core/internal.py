@@ -20,9 +20,9 @@ def internal(error: BaseException) -> InternalError:
     """
     what, where = type(error).__name__, place_of(error.__traceback__)
     return InternalError(
-        f"This collection failed unexpectedly: {what} at {where}. Your settings need not be wrong. Nothing more was"
-        " done; run it again, and if it stays, report this line, the name of the task and the versions of"
-        f" storefront.runbook and ansible-core at {ISSUES}.",
+        f"This collection failed unexpectedly: {what} at {where}. Your settings are probably not the cause. Nothing"
+        " more was done; run it again, and if it happens again, report this line, the name of the task and the"
+        f" versions of storefront.runbook and ansible-core at {ISSUES}.",
         code=what,
         place=where,
         retryable=False,

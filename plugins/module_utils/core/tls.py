@@ -55,13 +55,13 @@ class Trouble:
 CLOSED = Trouble(
     "tls_closed",
     "the TLS handshake was closed before it was complete",
-    "Try again; if it stays, check that the port speaks TLS, and any firewall or proxy in between.",
+    "Try again; if it happens again, check that the port speaks TLS, and any firewall or proxy in between.",
     retry=True,
 )
 TIMEOUT = Trouble(
     "tls_timeout",
     "the TLS handshake was not complete in time",
-    "Try again; if it stays, check that the port speaks TLS, and any firewall in between.",
+    "Try again; if it happens again, check that the port speaks TLS, and any firewall in between.",
     retry=True,
 )
 SHARED = Trouble(

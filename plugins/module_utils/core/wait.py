@@ -116,8 +116,8 @@ class Waiter:
             if outcome is None and word not in unknown:
                 unknown.add(word)
                 self.warn(
-                    f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for"
-                    " success."
+                    f"{what} is {word!r}, a state that this version does not know. The wait continues; this state never"
+                    " counts as success."
                 )
             waited = self.clock() - started
             if word != shown or started + waited - shown_at >= SHOWN_EVERY:

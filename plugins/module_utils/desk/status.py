@@ -152,7 +152,7 @@ def _database(found: Fact, facts: Facts, now: datetime, backup_max_age: float) -
             line.note(ATTENTION, "it is a standby, which refuses writes")
     for lock in (answered.get("locks") or [])[:1]:
         if (lock["seconds"] or 0.0) >= LOCK_SECONDS:
-            line.note(ATTENTION, f"{lock['relation'] or 'a lock'} is waited for since {age(lock['seconds'])}")
+            line.note(ATTENTION, f"{lock['relation'] or 'a lock'} has been waited for since {age(lock['seconds'])}")
     failed = (answered.get("migrations") or {}).get("failed") or []
     if failed:
         line.note(ATTENTION, f"a migration failed: {', '.join(failed)}")
@@ -179,7 +179,7 @@ def _backup(line: Surface, found: Fact, most: float) -> None:
         return
     proof = f"proven {age(latest['age'])} ago" if latest["proof"] == "restore" else "not proven"
     if latest["proof"] != "restore" and proven:
-        proof = f"the one of {age(proven['age'])} ago is proven"
+        proof = f"the one from {age(proven['age'])} ago is proven"
     line.facts.append(f"backup {age(latest['age'])} old, {proof}")
     if latest["age"] > most * 3600:
         line.note(ATTENTION, f"the newest backup is {age(latest['age'])} old")

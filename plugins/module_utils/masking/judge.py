@@ -94,7 +94,10 @@ def _named(names: Sequence[str]) -> str:
 
 def _rule_problems(column: Column, rule: Rule) -> Iterator[str]:
     if column.generated:
-        yield "the database computes it, so it takes no rule: remove it, and mask the columns that it is computed from"
+        yield (
+            "the database computes it, so it cannot have a rule: remove it, and mask the columns that it is computed"
+            " from"
+        )
     elif rule.kind == "keep":
         return
     elif column.identity_always:

@@ -141,7 +141,7 @@ def _update(connection: Any, plan: TablePlan) -> int:
         return _counted(connection, statement)
     except RunbookError as error:
         raise ConfigError(
-            f"The table {plan.table.describe()} cannot be masked so: {error.details['reason']}. Choose"
+            f"The table {plan.table.describe()} cannot be masked this way: {error.details['reason']}. Choose"
             " another rule for the column that this names.",
             code="bad_rules",
         ) from None

@@ -91,8 +91,8 @@ def refuse_squashed(connection: Any, state: State) -> None:
     )
     unlike = look_for(connection, Traces([first.sql]))[1]
     lacking = (
-        f" What it creates is not all there yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it was"
-        " squashed first."
+        f" Not everything that it creates exists yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it"
+        " was squashed first."
         if unlike
         else ""
     )
@@ -100,9 +100,9 @@ def refuse_squashed(connection: Any, state: State) -> None:
         f"{number(len(state.missing), 'migration')} that the release does not know ({', '.join(state.missing[:3])})"
     )
     raise ConfigError(
-        f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}:"
-        f" their history was squashed into it. It would fail here, so nothing was started.{lacking} Mark it as applied:"
-        f" {resolve}.",
+        f"The migration {first.name} creates what already exists ({', '.join(there[:3])}), and the database has"
+        f" {unknown}: their history was squashed into it. It would fail here, so nothing was started.{lacking} Mark it"
+        f" as applied: {resolve}.",
         code="squashed",
         migration=first.name,
     )

@@ -65,7 +65,10 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
         return {
             **recorded,
             "resolve": None,
-            "explanation": f"{state}Check what it makes. All of it there: {applied}. Not there: {rolled_back}.",
+            "explanation": (
+                f"{state}Check the objects that it creates. All of them exist: {applied}. None of them exists:"
+                f" {rolled_back}."
+            ),
         }
     if shape:
         way = f"Undo the part that is there, then {rolled_back}; or complete it by hand, then {applied}."
@@ -76,7 +79,7 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
                 f"{state}Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an invalid index. {way}"
             ),
         }
-    way = f"All of it there: {applied}. Nothing there, or undone by hand: {rolled_back}."
+    way = f"All of it applied: {applied}. Nothing applied, or undone by hand: {rolled_back}."
     return {**recorded, "resolve": None, "explanation": f"{state}Compare the schema with it. {way}"}
 
 
@@ -84,9 +87,9 @@ def _how(row: Row, shape: Any, same: bool) -> str:
     """What is known of how the file ran."""
     if shape is None:
         return f"The file that failed {'could not be judged' if same else 'is not the one that is here'}. "
-    stopped = "" if row.logs else "Its run was stopped before it could record how it ended. "
+    stopped = "" if row.logs else "Its run was stopped before it could record the result. "
     if shape.atomic:
-        return f"{stopped}The file is one transaction, so all of it is there or nothing is. "
+        return f"{stopped}The file is one transaction, so either all of it is applied or none of it is. "
     return f"{stopped}The file does not run as one transaction, so part of it may be applied. "
 
 

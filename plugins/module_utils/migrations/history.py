@@ -150,7 +150,7 @@ def refuse_strangers(connection: Any, schema: str) -> None:
     if tables:
         raise ConfigError(
             f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no"
-            " _prisma_migrations, so nobody can say which migrations it has. Correct database_url, or mark those that"
+            " _prisma_migrations, so it is unknown which migrations it has. Correct database_url, or mark those that"
             " it has as applied: state: baselined.",
             code="P3005",
         )

@@ -125,7 +125,7 @@ def as_rolled_back(state: State, migrations: Sequence[Migration], name: str, rea
     rows = _rows(state, name)
     if not rows:
         raise ConfigError(
-            f"The migration {name} was never begun, so there is nothing to mark as rolled back. Correct migration.",
+            f"The migration {name} was never started, so there is nothing to mark as rolled back. Correct migration.",
             code="P3011",
         )
     if name in state.applied:

@@ -74,8 +74,8 @@ def locked(connection: Any) -> Iterator[None]:
         holder = query(connection, HOLDER, [LOCK])
         who = "pid {} ({}, connected since {})".format(*holder[0]) if holder else "somebody"
         raise MigrationFailed(
-            f"Another migration runs: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and run"
-            " this again. If nobody migrates, it was orphaned behind a pooler: end it with SELECT"
+            f"Another migration is running: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and"
+            " run this again. If no migration is running, the lock was orphaned behind a pooler: end it with SELECT"
             f" pg_terminate_backend({holder[0][0] if holder else 'pid'}).",
             code="P1002",
             retryable=True,

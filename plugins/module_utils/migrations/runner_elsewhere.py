@@ -58,7 +58,8 @@ def apply_by_cli(
             )
         )
         error = CommandFailed(
-            f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {printed}",
+            f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} Its output:"
+            f" {printed}",
             code=str(code),
         )
     error.result["applied"] = applied

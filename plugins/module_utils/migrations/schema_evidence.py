@@ -22,9 +22,9 @@ from .transactions import Shape, shape_of
 
 UNDONE, APPLIED, PARTLY, UNKNOWN = "undone", "applied", "partly", "unknown"
 NEVER_NOTED = "the state before it was not noted"
-CHANGED_MEANWHILE = "what is there contradicts itself, as when somebody changed the schema since"
+CHANGED_MEANWHILE = "the schema contradicts itself, as if somebody had changed it since"
 UNSEEN = "it has statements whose effect the catalogue does not show"
-NO_MARK = "what changed may be the work of a part of it"
+NO_MARK = "a part of it may have caused the changes"
 
 
 @dataclass(frozen=True)

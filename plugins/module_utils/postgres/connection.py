@@ -204,15 +204,15 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
     except psycopg2.Error as error:
         message = error.diag.message_primary or str(error).strip() or type(error).__name__
         raise RunbookError(
-            f"PostgreSQL did not answer a question of this module: {message}. {advice_for(error.pgcode)}",
+            f"PostgreSQL did not answer a query of this module: {message}. {advice_for(error.pgcode)}",
             code=error.pgcode,
             reason=message,
         ) from None
 
 
 UNTRUSTED = (
-    "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Where its"
-    " dates are over, renew it, or set this machine's clock."
+    "The server's certificate is from an authority that this machine does not trust: set the authority's certificate"
+    " as sslcert. If the certificate has expired, renew it, or correct this machine's clock."
 )
 # What libpq or the server say, as a regular expression, with what that is to the operator. The first that fits counts.
 REFUSALS = (
@@ -265,7 +265,8 @@ REFUSALS = (
         "no pg_hba.conf entry",
         ConfigError,
         "auth_failed",
-        "The server does not admit this user from here (pg_hba.conf, or TLS is required: sslmode=require).",
+        "The server does not let this user connect from this machine (pg_hba.conf, or TLS is required:"
+        " sslmode=require).",
     ),
     ('role ".*" does not exist', ConfigError, "auth_failed", "There is no such user: correct {option}."),
     ('database ".*" does not exist', ConfigError, "no_database", "Create it, or correct {option}."),
@@ -281,7 +282,7 @@ REFUSALS = (
         "wrong version number|packet length too long|record layer failure",
         ConfigError,
         "tls",
-        "What answers speaks no TLS: check the port in {option}.",
+        "The server at this address does not speak TLS: check the port in {option}.",
     ),
     (
         "unsupported protocol|alert protocol version|alert handshake failure|no shared cipher",
@@ -311,7 +312,7 @@ REFUSALS = (
         "timeout",
         "Nothing answered in time: check the address, the firewall and the server's allow-list.",
     ),
-    ("Connection refused", Unreachable, "connection", "Nothing listens there: start the server, or correct {option}."),
+    ("Connection refused", Unreachable, "connection", "No server listens there: start it, or correct {option}."),
     (
         "No such file or directory",
         Unreachable,
@@ -336,5 +337,5 @@ def _refusal(database: Database, message: str) -> Exception:
     )
     for words, kind, code, advice in REFUSALS:
         if re.search(words, message):
-            return kind(f"{where}. {advice.format(option=database.option)} The server's words: {reason}", code=code)
-    return Unreachable(f"{where}. Check the address and the server. Its words: {reason}", code="connection")
+            return kind(f"{where}. {advice.format(option=database.option)} The server's message: {reason}", code=code)
+    return Unreachable(f"{where}. Check the address and the server. Its message: {reason}", code="connection")

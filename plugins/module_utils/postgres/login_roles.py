@@ -132,8 +132,8 @@ def _of_the_roles(role: Role, peer: Role) -> Iterator[str]:
 def _of_the_admin(admin: Admin, role: str, peer: str) -> Iterator[str]:
     if admin.name in (role, peer):
         yield (
-            f"secrets_database_url logs in as {admin.name}, whose own login would end. Give it a user that is neither"
-            " of the two roles"
+            f"secrets_database_url logs in as {admin.name}, whose own login would stop working. Give it a user that is"
+            " neither of the two roles"
         )
     elif not admin.superuser:
         if not admin.creates_roles:

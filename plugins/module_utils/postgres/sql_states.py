@@ -13,27 +13,27 @@ ADVICE = {
     "28": "Check the user in the URL and how the server lets it in (pg_hba.conf).",
     "53100": "Make room on the disk of the server.",
     "53200": (
-        "The server has no memory left for it: raise max_locks_per_transaction where its words are of locks, else give"
-        " it more memory or lower work_mem."
+        "The server has no memory left for it: raise max_locks_per_transaction if its message is about locks,"
+        " otherwise give it more memory or lower work_mem."
     ),
     "53300": "End sessions of the server, or raise its max_connections.",
     "53400": "Raise the limit of the server that is named.",
     "54": "It exceeds a limit of PostgreSQL itself: make what is named smaller.",
     "55P03": "Another session holds a lock on it: wait for that one or end it, then run the play again.",
-    "55006": "Somebody uses it: end that session, then run the play again.",
+    "55006": "A session uses it: end that session, then run the play again.",
     "57014": (
         "A time limit of the server or an administrator ended it: raise statement_timeout, or ask who cancelled it."
     ),
     "57": "The server ended the session or is stopping: wait until it is up, then run the play again.",
-    "40": "It met another transaction: run the play again.",
+    "40": "It conflicted with another transaction: run the play again.",
     "42883": "The server lacks a function: it is older than this needs, or an extension is not installed.",
     "42P01": (
         "A relation is missing: run the play again where a migration runs at this time, else check which database the"
         " URL names."
     ),
-    "25006": "The server or the session only reads: give the URL of the primary.",
-    "08": "The connection broke off: check the network and the server's log, then run the play again.",
-    "58": "The server met an error of its system: read its log before anything else.",
+    "25006": "The server or the session is read-only: give the URL of the primary.",
+    "08": "The connection was lost: check the network and the server's log, then run the play again.",
+    "58": "The server reported an error of its operating system: read its log before anything else.",
     "XX": "It is an internal error or damaged data: read the server's log before anything else.",
 }
 OTHERWISE = "Read the server's log."

@@ -72,8 +72,8 @@ def problems(user: str, peer: str, found: Found) -> list[str]:
     """Return why the two cannot be used in turn, each with its remedy."""
     if found.mode != "standalone":
         return [
-            f"This Redis is behind {found.mode}, and users belong to one server: the others would not know the new"
-            " password. Change it by hand, as the vendor of that Redis describes"
+            f"This Redis is behind {found.mode}, and users exist on one server only: the others would not get the"
+            " new password. Change it by hand, as the vendor of that Redis describes"
         ]
     if user == peer:
         return [f"user and peer are both {user}. Give two users that are used in turn"]
@@ -88,20 +88,20 @@ def problems(user: str, peer: str, found: Found) -> list[str]:
 def _wrong(user: str, peer: str, found: Found) -> Iterator[str]:
     for name in (user, peer):
         if name == DEFAULT:
-            yield f"{DEFAULT} is the user of everybody who names none. Give the shop two users of its own"
+            yield f"{DEFAULT} is the user of every client that names no user. Give the shop two users of its own"
         if found.users[name].no_password:
             yield f"{name} accepts any password (nopass). ACL SETUSER {name} resetpass, then give it a password"
     if found.users[user].rights != found.users[peer].rights:
         yield f"{user} and {peer} have different rights (ACL GETUSER). Make them equal with ACL SETUSER"
     if found.admin in (user, peer):
         yield (
-            f"secrets_redis_url logs in as {found.admin}, whose own login would end. Give it a user that is neither of"
-            " the two"
+            f"secrets_redis_url logs in as {found.admin}, whose own login would stop working. Give it a user that is"
+            " neither of the two"
         )
     if not found.saves:
         yield (
-            "This Redis has neither an ACL file nor a configuration file, so it would forget the new password as it"
-            " restarts. Start it with aclfile"
+            "This Redis has neither an ACL file nor a configuration file, so it would lose the new password when"
+            " it restarts. Start it with aclfile"
         )
 
 

@@ -120,7 +120,7 @@ def _wrong_time(text: str, now: float) -> str:
         return "is not a time"
     if at.tzinfo is None:
         return "has no zone"
-    return "" if now < at.timestamp() <= now + LONGEST * 60 else "is over or more than a week ahead"
+    return "" if now < at.timestamp() <= now + LONGEST * 60 else "is in the past or more than a week ahead"
 
 
 def read(store: Store) -> tuple[Record, str] | None:

@@ -74,7 +74,8 @@ class Job:
             raise ConfigError("adopt is for a database that target_url names. Set that too.", code="bad_option")
         if params["target_url"] and params["swap"] == "rename" and params["state"] == "dropped":
             raise ConfigError(
-                "The database in target_url is not this module's to drop. Leave target_url out.", code="bad_option"
+                "The database in target_url must not be dropped by this module. Leave target_url out.",
+                code="bad_option",
             )
         if (
             params["state"] in ("staged", "restored")
@@ -82,7 +83,7 @@ class Job:
             and not (params["backup"] or params["file"])
         ):
             raise ConfigError(
-                "Nothing says what to restore. Set backup, or file; or adopt with target_url.", code="bad_option"
+                "No backup to restore was named. Set backup, or file; or adopt with target_url.", code="bad_option"
             )
         for option, least in (("jobs", 1), ("keep", 0), ("lock_timeout", 0)):
             if params[option] < least:
@@ -132,16 +133,17 @@ class Report:
 
     def losses_in_words(self) -> str:
         if self.losses is None:
-            text = "What would be lost is counted by state: staged."
+            text = "Run state: staged to count what would be lost."
         else:
             tables = "; ".join(
                 f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}"
                 for table, counted in self.losses.items()
             )
-            text = f"{number(self.lost_rows, 'row')} would not be what they are now ({tables or 'none'})."
+            text = f"{number(self.lost_rows, 'row')} would differ from their present state ({tables or 'none'})."
         if self.sequences:
             text += (
-                f" These sequences would give out numbers again that were given out since: {', '.join(self.sequences)}."
+                " These sequences would assign numbers again that were assigned since the backup:"
+                f" {', '.join(self.sequences)}."
             )
         if self.not_counted:
             kinds = [f"{kind.replace('_', ' ')} ({', '.join(names)})" for kind, names in self.not_counted.items()]

@@ -25,7 +25,7 @@ from .script import PSQL, load_script
 # As measured: commits need not wait, since a database that was not loaded to its end is created again, and its own
 # workers would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
-NOT_ASKED = "they were not asked for"
+NOT_ASKED = "they were not requested"
 # For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted
 # ones took half the time or less at millions of rows, where the key is of a type that sorts fast (a text does not, but
 # in the collation C).

@@ -156,12 +156,12 @@ def exchange(
     except psycopg2.Error as error:
         if not error.pgcode or connection.closed:
             raise RunbookError(
-                f"The connection broke off while {successor.name} was to be called {live.name}, so it is unknown"
+                f"The connection was lost while {successor.name} was to be called {live.name}, so it is unknown"
                 " whether it is. Run the play again to find out.",
                 code="unknown",
             ) from None
         raise RunbookError(
-            f"{live.name} is still live and open: {successor.name} could not take its name. The server's words:"
+            f"{live.name} is still live and open: {successor.name} could not take its name. The server's message:"
             f" {error.diag.message_primary}. End what holds it (sessions, prepared transactions), and run the play"
             " again.",
             code=error.pgcode,

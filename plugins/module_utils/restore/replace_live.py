@@ -62,7 +62,8 @@ def inspect_server(live: Database, maintenance: str, heartbeat: Callable[[], Non
     """Find out what there is. Raises ConfigError when it cannot be read."""
     if live.name == maintenance:
         raise ConfigError(
-            f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.",
+            f"maintenance_database is {maintenance}, the live one, and no session may be connected to it. Name another"
+            " database.",
             code="bad_option",
         )
     server = beside(live, maintenance)
@@ -181,7 +182,7 @@ def put_in_place(
     present, site.related = databases.family(site.admin, site.live.name)
     if present is None or present.oid != successor.oid or not present.open:
         raise RunbookError(
-            f"{site.live.name} is not the restored database: another session also renames databases. Check the"
+            f"{site.live.name} is not the restored database: another session is renaming databases, too. Check the"
             " sessions on the server."
         )
     site.present = present
@@ -215,6 +216,6 @@ def undoable(site: Site, now: datetime) -> DatabaseRow | None:
         return None
     late = f" {kept[0].name} was kept until {kept[0].note.get('kept_until')}." if kept else ""
     raise ConfigError(
-        f"There is nothing to undo: no restore put {site.live.name} in place whose predecessor is still kept.{late}",
+        f"There is nothing to undo: no earlier database of a restore of {site.live.name} is still kept.{late}",
         code="nothing_to_undo",
     )

@@ -286,7 +286,7 @@ def membership(role: str, user: str, superusers: set[str]) -> str:
     """Return how a user gets the rights of a role. Nobody gets those of a superuser."""
     if role in superusers:
         return (
-            f"{role} is a superuser, whose rights nobody should be granted: as {role} revoke or give away what is its"
-            " own, and make another backup"
+            f"{role} is a superuser, and its rights should not be granted to others: as {role} revoke or give away"
+            " what is its own, and make another backup"
         )
     return f"GRANT {identifier(role)} TO {identifier(user)}"

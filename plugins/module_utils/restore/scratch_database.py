@@ -58,11 +58,11 @@ def choose(
         where = (
             "scratch_url is on the live database's own server"
             if separate
-            else "There is no server for a scratch database"
+            else "No server for a scratch database is set"
         )
         raise ConfigError(
             f"{where}. Set scratch_url to a database on another server, within the same boundary of access as"
-            " production; or set same_server: true, which takes room and work from the live server.",
+            " production; or set same_server: true, which uses disk space and load of the live server.",
             code="no_scratch",
         )
     if not live:
@@ -188,8 +188,8 @@ def refuse_without_rights(connection: Any, server: Database) -> None:
     )
     if not allowed:
         raise ConfigError(
-            f"{user} may not create databases on {server.host}:{server.port}, so nothing can be tried there. As a"
-            f" superuser: ALTER ROLE {user} CREATEDB.",
+            f"{user} may not create databases on {server.host}:{server.port}, so no scratch database can be created"
+            f" there. As a superuser: ALTER ROLE {user} CREATEDB.",
             code="no_rights",
         )
 

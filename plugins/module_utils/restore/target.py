@@ -131,7 +131,8 @@ class RestoreTarget:
         entry, _related = databases.family(connection, self.target.name)
         if entry is None:
             raise ConfigError(
-                f"There is no database {self.target.name} at target_url under this name: a pooler may stand before it.",
+                f"There is no database {self.target.name} at target_url under this name: a pooler may be in front of"
+                " it.",
                 code="no_database",
             )
         return entry

@@ -80,7 +80,7 @@ def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[
     """
     began = time.monotonic()
     with closing(connect(database, heartbeat=heartbeat)) as connection:
-        report(f"{manifest['name']} is restored; the server analyzes its tables")
+        report(f"{manifest['name']} is restored; the server is analyzing its tables")
         ask_side_by_side(
             database,
             [statement for (statement,) in query(connection, ANALYZED)],
@@ -99,8 +99,8 @@ def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[
     wrong = differing(manifest, {unquoted(name): rows for name, rows in counts.items()}, broken)
     if wrong:
         raise ConfigError(
-            f"{manifest['name']} was restored, and is not what was backed up: {'; '.join(wrong[:10])}. Choose another"
-            " backup.",
+            f"{manifest['name']} was restored and differs from what was backed up: {'; '.join(wrong[:10])}. Choose"
+            " another backup.",
             code="not_what_was_backed_up",
         )
     return {

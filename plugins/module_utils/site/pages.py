@@ -62,7 +62,7 @@ class Pages:
         if answer is None:
             return
         if shuts_all_out(answer.text):
-            self.problems.append(f"{answer.url} keeps every search engine out (Disallow: / for *)")
+            self.problems.append(f"{answer.url} blocks every search engine (Disallow: / for *)")
         named = re.findall(r"(?im)^\s*sitemap:\s*(\S+)", answer.text)
         for there in named[:3]:
             self.sitemap(urljoin(site, there))
@@ -74,7 +74,7 @@ class Pages:
             return
         found = LOCATION.findall(answer.text)
         if not found:
-            self.problems.append(f"{url} names no page")
+            self.problems.append(f"{url} lists no page")
         own = [there for there in found if origin(there) == origin(url)]
         self.left_out += max(0, len(own) - self.most)
         with ThreadPoolExecutor(MAX_PARALLEL) as pool:

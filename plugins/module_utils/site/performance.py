@@ -81,7 +81,7 @@ def counted_at_the_edge(info: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     The rate is that of the requests that a cache may answer.
     """
     if not info or info.get("skipped"):
-        return {}, "edge_zone or edge_token is not set, so Cloudflare's analytics were not asked."
+        return {}, "edge_zone or edge_token is not set, so Cloudflare's analytics were not queried."
     if info.get("error"):
         return {}, f"Cloudflare's analytics are not known: {info.get('msg')}"
     cache = info.get("cache") or {}

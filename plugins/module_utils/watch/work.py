@@ -222,8 +222,8 @@ class Watch:
                 return f"{what}, as {found['by'] or 'somebody'} decided: {found['reason']}"
             if waiter.clock() - began >= limit:
                 return (
-                    f"Nobody decided within {duration(limit)} (verify_watch.hold), so the release is put back. To keep"
-                    " one, run watch.yml -e decide=continue -e reason=<why> while the deploy waits."
+                    f"No decision was made within {duration(limit)} (verify_watch.hold), so the release is put back."
+                    " To keep one, run watch.yml -e decide=continue -e reason=<why> while the deploy waits."
                 )
             waiter.sleep(pause)
 

@@ -69,7 +69,8 @@ KINDS = (
         r"npm (?:ERR!|error)|ERESOLVE|ELIFECYCLE|lock ?file.*(?:not in sync|out of date)|Could not resolve dependency",
         "npm failed",
         "the dependencies could not be installed, or a script of package.json failed",
-        "Read the lines above npm's own: run npm ci && npm run build in a clean checkout, correct it, deploy again.",
+        "Read the lines above npm's error, then run npm ci && npm run build in a clean checkout, correct it, deploy"
+        " again.",
     ),
     _kind(
         "build_other",

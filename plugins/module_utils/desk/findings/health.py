@@ -204,7 +204,7 @@ def redis(view: View) -> Iterator[Finding]:
             SURE,
             BROKEN,
             do=view.command("redis", "-e redis_biggest=20"),
-            advice="Remove keys that can be made again (redis.yml -e flush=PATTERN), or raise maxmemory.",
+            advice="Remove keys that the shop can create again (redis.yml -e flush=PATTERN), or raise maxmemory.",
         )
     elif stats.get("evicted"):
         rate = f", hit rate {stats['hit_rate']:.0%}" if stats.get("hit_rate") is not None else ""
@@ -270,7 +270,7 @@ def crashed(view: View) -> Iterator[Finding]:
         lines = view.lines(unit)
         if newest.get("status") == "crashed" and lines:
             named = next((match for line in lines if (match := LACKS.search(line))), None)
-            cause = f"{named[1] or named[2]} seems to be missing" if named else "its last words say why"
+            cause = f"{named[1] or named[2]} seems to be missing" if named else "the end of its log shows why"
             yield Finding(
                 "unit_crashed",
                 "T3",
@@ -293,7 +293,7 @@ def crashed(view: View) -> Iterator[Finding]:
                 "T3",
                 f"{unit} is stopped",
                 f"its newest deployment is {newest.get('status')}",
-                "somebody stopped it, or maintenance was not ended",
+                "somebody stopped it, or maintenance was not turned off",
                 SURE,
                 BROKEN,
                 do=view.remedy("restart", f"-e unit={unit}"),

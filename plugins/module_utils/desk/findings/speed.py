@@ -34,7 +34,7 @@ def missing_index(view: View) -> Iterator[Finding]:
             SURE,
             DEGRADED,
             do=view.command("database", "-e database_gather=tables,bloat"),
-            advice=f"Make it again without a lock, in psql: {one['sql']}",
+            advice=f"Create it again without a lock, in psql: {one['sql']}",
             target=one["name"],
         )
     for one in ((view.value("database") or {}).get("bloat") or {}).get("invalid_indexes") or []:
@@ -66,9 +66,9 @@ def repeated(view: View) -> Iterator[Finding]:
         yield Finding(
             "n_plus_one",
             "T6",
-            f"{table[1] if table else 'A table'} is asked row by row (N+1)",
+            f"{table[1] if table else 'A table'} is read row by row (N+1)",
             f"{number(row['calls'], 'call')} of {row['query'][:120]} for {usual:,} of the statement before it",
-            "a loop asks for each row instead of for all at once",
+            "a loop reads one row at a time instead of all of them at once",
             LIKELY,
             DEGRADED,
             do=view.command("database", "-e database_gather=slow_queries"),
@@ -120,7 +120,7 @@ def cold_cache(view: View) -> Iterator[Finding]:
         yield Finding(
             "redis_cold",
             "T6",
-            "Redis rarely has what it is asked for",
+            "Redis rarely has the requested key",
             f"hit rate {stats['hit_rate']:.0%} of {number(asked, 'request')} in {stats['seconds']:g} s".replace(
                 "%", " %"
             ),

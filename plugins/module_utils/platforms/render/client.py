@@ -147,8 +147,8 @@ class Render:
             if len(page) < limit or len(found) == most or not query["cursor"]:
                 return found
         raise ApiError(
-            f"Render's list of {item}s at {path} does not end. Try again; if it stays, check api_url and any proxy in"
-            " between.",
+            f"Render's list of {item}s at {path} does not end. Try again; if it happens again, check api_url and any"
+            " proxy in between.",
             code="endless_list",
         )
 

@@ -147,7 +147,7 @@ def test_a_run_that_was_skipped_is_no_failure_unless_it_is_required_or_a_test(
 
 def test_no_check_at_all_is_a_no(repository: Repository) -> None:
     repository.runs.clear()
-    assert said(ask(), "C1") == ("failed", "nothing succeeded on aaaaaaa: it has 0 check-runs and statuses")
+    assert said(ask(), "C1") == ("failed", "no check succeeded on aaaaaaa: it has 0 check-runs and statuses")
     repository.run("docs", "skipped")
     assert said(ask(), "C1")[0] == "failed"
 

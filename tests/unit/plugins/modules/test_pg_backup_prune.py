@@ -150,7 +150,7 @@ def test_nothing_is_removed_under_a_lease_that_was_lost(
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({}, "Nothing says which backups to keep"),
+        ({}, "No rule says which backups to keep"),
         ({"keep_last": -1}, "below zero"),
         ({"keep_last": 1, "keep_minimum": 0}, "keep_minimum below 1"),
         ({"keep_last": 1, "store": "ftp://elsewhere"}, "neither s3://bucket/prefix nor file:///path"),

@@ -175,10 +175,10 @@ def test_without_an_approval_it_fails_and_reports_what_would_be_lost(restore: Re
     server.related = [STAGED]
     refused = restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
-    lost = "4 rows would not be what they are now (public.order: 3 inserted, 1 updated)."
+    lost = "4 rows would differ from their present state (public.order: 3 inserted, 1 updated)."
     named = (
-        "These sequences would give out numbers again that were given out since: public.ticket. Not counted: foreign"
-        " tables (public.feed)."
+        "These sequences would assign numbers again that were assigned since the backup: public.ticket. Not counted:"
+        " foreign tables (public.feed)."
     )
     assert f"{lost} {named} Set approve: shop" in refused["msg"]
     (warning,) = restore(approve=None, check=True)["warnings"]
@@ -219,7 +219,7 @@ def test_a_database_that_is_shut_is_reported(restore: Restore, server: Server) -
         ({"swap": "by hand"}, "value of swap must be one of"),
         ({"adopt": True}, "adopt is for a database that target_url names"),
         ({"target_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as target_url"),
-        ({"target_url": URL, "state": "dropped", "backup": None}, "not this module's to drop"),
+        ({"target_url": URL, "state": "dropped", "backup": None}, "must not be dropped by this module"),
         ({"jobs": 0}, "jobs is 0. Give 1 or more"),
         ({"keep": -1}, "keep is -1"),
         ({"lock_timeout": -1}, "lock_timeout is -1"),

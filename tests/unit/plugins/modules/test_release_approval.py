@@ -359,7 +359,7 @@ def test_the_wait_ends(desk: Desk) -> None:
         ({"approvers": [{"name": "b b", "github": "b"}]}, "cannot be used"),
         ({"approvers": [{"name": "awx", "github": "b"}]}, "cannot be used"),
         ({"approvers": [{"name": "bob", "github": "b"}, {"name": "Bob", "awx": "b"}]}, "listed twice"),
-        ({"approvers": [{"name": "bob", "github": "b"}, {"name": "carl", "github": "B"}]}, "is of two approvers"),
+        ({"approvers": [{"name": "bob", "github": "b"}, {"name": "carl", "github": "B"}]}, "belongs to two approvers"),
         ({"approvers": [{"name": "bob", "keys": ["ssh-dss AAAA"]}]}, "not a public key of ssh"),
         (
             {"approvers": [{"name": "bob", "keys": ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvW"]}]},
@@ -376,7 +376,7 @@ def test_the_wait_ends(desk: Desk) -> None:
         ),
         ({"needed": -1}, "0 or more"),
         ({"wait_timeout": -1}, "0 or more"),
-        ({"started_by": ""}, "it is not known who starts this"),
+        ({"started_by": ""}, "who starts it is unknown"),
         ({"github": {"api_token": "t"}}, "github is wrong"),
         ({"release": "v9"}, "v9"),
     ],
@@ -389,7 +389,7 @@ def test_rules_that_cannot_be_kept_are_refused(desk: Desk, more: dict[str, Any],
 
 def test_the_same_key_is_not_of_two_people(desk: Desk) -> None:
     people = [{"name": name, "keys": [public(desk.keys, "bob")]} for name in ("bob", "carol")]
-    assert "each needs a key of their own" in desk.ask(approvers=people)["msg"]
+    assert "each approver needs a key of their own" in desk.ask(approvers=people)["msg"]
 
 
 @pytest.mark.parametrize("expires", [0, -1, 24 * 365])

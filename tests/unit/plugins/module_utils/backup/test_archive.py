@@ -161,7 +161,7 @@ def test_a_file_of_pg_dump_is_an_archive_too(tmp_path: Path, packed: bytes) -> N
     ("content", "sha256", "words"),
     [
         (None, None, "There is no file"),
-        (DUMP, "0" * 64, "is another file, or damaged"),
+        (DUMP, "0" * 64, "is a different file, or it is damaged"),
         (zstandard.compress(DUMP)[:-5], None, "it is cut off"),
         (zstandard.compress(DUMP)[:9] + b"xxxxxxxx", None, "cannot be unpacked"),
         (gzip.compress(DUMP), None, "restore it with gunzip and psql"),

@@ -182,7 +182,7 @@ def test_a_foreign_page_that_only_the_answer_allows_is_a_no(serve: Any) -> None:
             {},
             "https://shop.example is not allowed (Access-Control-Allow-Origin is missing)",
         ),
-        ({"status": 403}, {}, "the preflight of https://shop.example was answered 403"),
+        ({"status": 403}, {}, "the preflight request of https://shop.example was answered 403"),
         ({}, {"method": "PATCH"}, "may not send PATCH"),
         ({"Access_Control_Allow_Headers": "content-type"}, {}, "may not send the headers authorization"),
         ({"Access_Control_Allow_Headers": "*"}, {}, "may not send the headers authorization"),

@@ -90,7 +90,7 @@ def failed(script: str, logs: str | None = None) -> Row:
     ("row", "here", "resolve", "words"),
     [
         (failed("DROP TABLE x;", "no such table"), "DROP TABLE x;", "rolled-back", "none of it is applied"),
-        (failed("DROP TABLE x;"), "DROP TABLE x;", None, "all of it is there or nothing is"),
+        (failed("DROP TABLE x;"), "DROP TABLE x;", None, "either all of it is applied or none of it is"),
         (
             failed("BEGIN; COMMIT; SELECT 1/0;", "division by zero"),
             "BEGIN; COMMIT; SELECT 1/0;",

@@ -174,7 +174,7 @@ def test_nothing_is_marked_while_somebody_migrates_or_when_a_write_fails(
 ) -> None:
     database.begun(TWO, logs="gone")
     database.refuses("SELECT pg_advisory_lock(%s)", errors.LockNotAvailable("canceling statement due to lock timeout"))
-    with pytest.raises(MigrationFailed, match="Another migration runs"):
+    with pytest.raises(MigrationFailed, match="Another migration is running"):
         resolve("resolved_rolled_back", "2_two")
     assert "BEGIN" not in database.sent
     database.scripts.clear()

@@ -26,7 +26,7 @@ Command was: CREATE INDEX i ON public.n USING btree (public.g(id));"""
         ("42883", "function"),
         ("55P03", "lock"),
         ("57P01", "ended the session"),
-        ("08006", "broke off"),
+        ("08006", "connection was lost"),
         ("99999", "log"),
         (None, "log"),
     ],

@@ -57,7 +57,7 @@ Issue = Callable[[Authority], Path]
 CASES: dict[str, tuple[Callable[..., None], Issue, str, str, str]] = {
     "no TLS": (without_tls, lambda a: a.issue("127.0.0.1"), "?sslmode=require", "tls", "offers no TLS"),
     "closed": (closes, lambda a: a.issue("127.0.0.1"), "?sslmode=require", "tls_closed", "try again"),
-    "not TLS": (garbles, lambda a: a.issue("127.0.0.1"), "?sslmode=require", "tls", "speaks no TLS"),
+    "not TLS": (garbles, lambda a: a.issue("127.0.0.1"), "?sslmode=require", "tls", "does not speak TLS"),
     "wrong name": (greets, lambda a: a.issue("db.example"), FULL, "tls", '"db.example"'),
     "self-signed": (greets, lambda a: a.self_signed("127.0.0.1"), FULL, "tls", "sslcert"),
     "expired": (greets, lambda a: a.issue("127.0.0.1", begins=NOW - 9 * DAY, ends=NOW - DAY), FULL, "tls", "clock"),

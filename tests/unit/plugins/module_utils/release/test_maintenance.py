@@ -56,7 +56,7 @@ def problems(state: str = "on", **seen: Any) -> list[str]:
         ({"until": "2026-01-31T04:00:00Z", "chosen": "variable"}, "does not end automatically"),
         ({"until": "2026-01-31T04:00:00"}, "has no zone"),
         ({"until": "soon"}, "is not a time"),
-        ({"until": "2026-01-31T02:00:00Z"}, "is over"),
+        ({"until": "2026-01-31T02:00:00Z"}, "is in the past"),
         ({"until": "2026-03-31T02:00:00Z"}, "more than a week"),
         ({"minutes": 0}, "Set it to 1 to"),
         ({"minutes": -1}, "Set it to 1 to"),

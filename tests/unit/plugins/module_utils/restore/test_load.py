@@ -146,7 +146,7 @@ def test_the_program_is_as_new_as_the_server_and_as_the_one_that_dumped(server: 
         ),
         (
             *(15, Needs(frozenset(), frozenset({"postgres"}), frozenset()), "no_memberships"),
-            "for lack of memberships: postgres. .* postgres is a superuser, whose rights nobody should be granted",
+            "for lack of memberships: postgres. .* postgres is a superuser, and its rights should not be granted",
         ),
     ],
 )

@@ -39,7 +39,7 @@ def test_the_live_server_is_used_where_that_is_allowed_and_the_database_is_small
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ({}, "no_scratch", "There is no server for a scratch database. Set scratch_url"),
+        ({}, "no_scratch", "No server for a scratch database is set. Set scratch_url"),
         (
             {"separate": parse_url("postgresql://shop:pw@db.example/postgres")},
             "no_scratch",

@@ -145,7 +145,7 @@ def test_one_that_somebody_else_restored_is_ready_as_it_is(world: World) -> None
 
 def test_an_address_at_which_there_is_no_such_database_is_reported(elsewhere: RestoreTarget, world: World) -> None:
     del world.notes["instance"]
-    with pytest.raises(ConfigError, match=r"no database instance at target_url.*a pooler may stand before it"):
+    with pytest.raises(ConfigError, match=r"no database instance at target_url.*a pooler may be in front of it"):
         elsewhere.find_restored("abc")
 
 

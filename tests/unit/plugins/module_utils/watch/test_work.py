@@ -197,7 +197,7 @@ def test_an_old_deployment_that_is_gone_is_named_and_the_time_before_is_taken(wo
 def test_without_measurements_of_the_old_release_the_watch_is_inconclusive_and_waits_for_a_decision(
     world: World,
 ) -> None:
-    with pytest.raises(Unhealthy, match=r"(?s)inconclusive.*Nobody decided within 30 min"):
+    with pytest.raises(Unhealthy, match=r"(?s)inconclusive.*No decision was made within 30 min"):
         world.watch(beside=False).watch()
     assert states.load(world.store).verdict == "inconclusive"
 
@@ -223,7 +223,7 @@ def test_a_decision_ends_the_waiting(world: World, decided: str, stays: bool) ->
 def test_a_decision_about_an_earlier_watch_does_not_count(world: World) -> None:
     old = {"release": "v2", "decide": "continue", "by": "", "reason": "then", "at": "2026-01-01T00:00:00Z"}
     states.decide(world.store, old)
-    with pytest.raises(Unhealthy, match="Nobody decided"):
+    with pytest.raises(Unhealthy, match="No decision was made"):
         world.watch(beside=False).watch()
 
 
@@ -241,7 +241,7 @@ def test_an_inconclusive_watch_is_extended_once(world: World) -> None:
     found = world.watch(settings={"inconclusive": "extend", "errors": "3 %"}).watch()
     assert (found["verdict"], found["extended"], found["rounds"]) == ("good", True, 120)
     world.asked.clear()
-    with pytest.raises(Unhealthy, match="Nobody decided"):
+    with pytest.raises(Unhealthy, match="No decision was made"):
         world.watch(beside=False, settings={"inconclusive": "extend", "traffic": 500}).watch()
 
 

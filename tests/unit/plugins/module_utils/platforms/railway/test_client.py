@@ -279,4 +279,4 @@ def test_an_unknown_state_does_not_count_as_stopped(railway, client, warnings):
     railway.has("v1.0.0", "HIBERNATING")
     with pytest.raises(WaitTimeout, match="still hibernating"):
         client.wait_stopped()
-    assert "a word this version does not know" in warnings[0]
+    assert "a state that this version does not know" in warnings[0]
