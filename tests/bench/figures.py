@@ -52,8 +52,12 @@ def write(what: str, line: str, page: Path = PAGE) -> None:
 
 
 def _commit() -> str:
-    words = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=8"]
-    return f"`{subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()}`"
+    """The commit, marked as dirty where more than the page itself differs from it."""
+    git = ["git", "-C", str(ROOT)]
+    name = subprocess.run([*git, "rev-parse", "--short=8", "HEAD"], capture_output=True, text=True, check=True).stdout
+    others = [".", f":(exclude){PAGE.relative_to(ROOT)}"]
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *others]).returncode
+    return f"`{name.strip()}{'-dirty' if changed else ''}`"
 
 
 @dataclass(frozen=True)
