@@ -33,6 +33,7 @@ from typing import Any
 
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
+from ansible.template import Templar
 
 from ..module_utils.release.platforms import modules_for
 from ..plugin_utils.compiled import read_compiled
@@ -94,9 +95,10 @@ class CallbackModule(CallbackBase):
 def read_vars_files(play: Any) -> None:
     """Read the ``vars_files`` of a play into Ansible's loader, which then reads them no more."""
     loader = play.get_loader()
+    templar = Templar(loader, variables={"inventory_hostname": "any"})  # a name may depend on whether there is a host
     for name in play.get_vars_files():
         with contextlib.suppress(Exception):  # the play itself reports the error
-            found = loader.path_dwim_relative_stack(play.get_search_path(), "vars", name)
+            found = loader.path_dwim_relative_stack(play.get_search_path(), "vars", templar.template(name))
             if PLAYBOOKS in Path(found).resolve().parents:  # another play's file may change while it runs
                 _read(loader, found)
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible import template
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
 from ansible.template import Templar
@@ -64,7 +65,7 @@ def test_a_module_is_imported_when_its_first_task_starts() -> None:
 
 
 def test_vars_files_of_this_collection_are_read_once_and_as_ansible_reads_them() -> None:
-    loader, play = play_with("play.yml")
+    loader, play = play_with("{{ 'play' if inventory_hostname is defined else 'no_host' }}.yml")
     file = str(ROOT / "playbooks/vars/play.yml")
     read = read_by_ansible(loader, file)
     preload.read_vars_files(play)
@@ -86,8 +87,13 @@ def test_vars_files_of_other_playbooks_are_read_each_time(tmp_path: Path) -> Non
 def play_with(*vars_files: Any) -> tuple[DataLoader, Play]:
     loader = DataLoader()
     loader.set_basedir(str(ROOT / "playbooks"))
-    data = {"hosts": "localhost", "vars_files": list(vars_files), "tasks": []}
+    data = {"hosts": "localhost", "vars_files": [trusted(file) for file in vars_files], "tasks": []}
     return loader, Play.load(data, variable_manager=VariableManager(loader=loader), loader=loader)
+
+
+def trusted(name: Any) -> Any:
+    """What stands in a playbook is a template, in the eyes of ansible-core 2.19 and later."""
+    return getattr(template, "trust_as_template", str)(name) if isinstance(name, str) else name
 
 
 def read_by_ansible(loader: DataLoader, file: str) -> Any:
