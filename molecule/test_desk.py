@@ -261,6 +261,9 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     scaled = {"multiRegionConfig": {"us-west2": {"numReplicas": 2}}}
     desk.railway(shop, update, e=place["environmentId"], s=place["serviceId"], i=scaled)
     assert ("api", "scaled") in kinds(shop)
+    _automatic_deploys_of_railway(shop, **place)
+    desk.railway(shop, REDEPLOY, e=place["environmentId"], s=place["serviceId"])
+    assert wait_until(lambda: ("api", "redeployed") in kinds(shop), 60)
     desk.vercel(shop, "PATCH", "/v9/projects/{project}", json={"autoAssignCustomDomains": True})
     assert ("frontend", "auto_assign") in kinds(shop)
     old = next(one for one in desk.releases(shop)["releases"] if one["release"] == "v1.0.0")
@@ -290,7 +293,20 @@ def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
     assert ("worker", "stopped") in kinds(shop)
 
 
+REDEPLOY = "mutation($e: String!, $s: String!) { serviceInstanceRedeploy(environmentId: $e, serviceId: $s) }"
+CONNECT = "mutation($s: String!, $i: ServiceConnectInput!) { serviceConnect(id: $s, input: $i) { id } }"
+AUTO_DEPLOY = "mutation($i: ServiceInstanceAutoDeployUpdateInput!)"
+AUTO_DEPLOY += " { serviceInstanceAutoDeployUpdate(input: $i) { enabled } }"
 LISTED = "query($i: DeploymentListInput!) { deployments(input: $i, first: 20) { edges { node { id } } } }"
+
+
+def _automatic_deploys_of_railway(shop: Shop, **place: str) -> None:
+    """Connect the API to a repository in Railway's dashboard, which then deploys each push, and turn that off."""
+    desk.railway(shop, CONNECT, s=place["serviceId"], i={"repo": "acme/shop", "branch": "main"})
+    assert ("api", "auto_deploy") in kinds(shop)
+    setting = {**place, "projectId": shop.at["railway"]["project"], "enabled": False}
+    desk.railway(shop, AUTO_DEPLOY, i=setting)
+    assert ("api", "auto_deploy") not in kinds(shop)
 
 
 def _variables_of_vercel(shop: Shop) -> None:
