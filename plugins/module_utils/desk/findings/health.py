@@ -14,6 +14,7 @@ from typing import Any
 from ...core.amounts import number
 from ..held import closed, held
 from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View, weighed
+from .log_lines import plain, reason
 
 LOCKED_SECONDS = 5.0
 # seconds: a line of the log is of today where it is newer than this; the shop works again since an older one, if its
@@ -30,9 +31,11 @@ NO_CONNECTION = re.compile(
     rf"too many (?:clients|connections)|remaining connection slots|{STATE % 53300}", re.IGNORECASE
 )
 REDIS_FULL = re.compile(r"OOM command not allowed", re.IGNORECASE)
+# A variable's name has an underscore, but for a few; codes of errors, such as ENOENT, are none.
+VARIABLE = r"\b(?!ERR_|MODULE_NOT_FOUND)([A-Z][A-Z0-9]*_[A-Z0-9_]+|PORT|HOST|SECRET)\b"
 LACKS = re.compile(
-    r"(?:missing|required|undefined)[^.\n]{0,40}\b([A-Z][A-Z0-9_]{3,})\b"
-    r"|\b([A-Z][A-Z0-9_]{3,}) (?:is )?(?:missing|not set|required|undefined)"
+    rf"(?:[Mm]issing|[Rr]equired|[Uu]ndefined|[Ii]nvalid)[^.\n]{{0,40}}{VARIABLE}"
+    rf"|{VARIABLE}['\"`]? (?:is )?(?:missing|not set|not defined|required|undefined|must be set)"
 )
 
 
@@ -275,7 +278,7 @@ def crashed(view: View) -> Iterator[Finding]:
                 "unit_crashed",
                 "T3",
                 f"{unit} ({newest.get('release') or newest['id']}) starts and stops automatically",
-                lines[-1][:300],
+                reason(plain("\n".join(lines)))[:300],
                 cause,
                 LIKELY,
                 BROKEN,
