@@ -23,8 +23,9 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 	@$(BIN)/python -m sandbox.demo
 
 ##@ Test
+# Three workers for two cores: a scenario waits for builds, restarts and intervals a quarter of its time.
 test: setup ## run every test: unit, contract, integration, whole deploys
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-unit: setup ## run the unit tests (a few minutes on two cores)
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
