@@ -138,13 +138,13 @@ class Recorder:
         return Canaries(self.secrets).within(content)
 
     def found(self, scenario: Scenario, ara: Path | None) -> tuple[Result, list[str]]:
-        """Run a scenario, and return its result and which secret is where."""
+        """Run a scenario, and return its result, and which secret is where or what the run ended too early for."""
         held = ("database_url", "JWT_SECRET", "VENDOR_SECRET", "GIVEN_SECRET", "JWT_SECRET_PREVIOUS")
         canaries = Canaries(self.secrets, of_processes=held)
         artefacts = self.folder / scenario.name.replace(" ", "-")
         artefacts.mkdir()
         with temporary_files() as left, canaries.watching_processes():
-            result = self._run(scenario, artefacts, ara)
+            result, missed = self._run(scenario, artefacts, ara)
             self.secrets["JWT_SECRET"] = variable(self.shop, "JWT_SECRET")
             temporary = Canaries(self.secrets).below(Path(os.environ["TMPDIR"]))
         later = canaries.knowing(self.secrets)
@@ -153,9 +153,19 @@ class Recorder:
         wrong = [*later.below(artefacts), *temporary, *later.seen]
         wrong += [f"the screen: {name}" for name in said] + [f"Slack: {name}" for name in posts]
         wrong += [f"{key}: {name}" for key, body in self.shop.objects().items() for name in later.within(body)]
-        return result, [*wrong, *(f"{name} is left" for name in left)]
+        return result, [*missed, *wrong, *(f"{name} is left" for name in left)]
 
-    def _run(self, scenario: Scenario, artefacts: Path, ara: Path | None) -> Result:
+    def _missed(self, scenario: Scenario, result: Result) -> list[str]:
+        """Return the faults and the crashes that the run did not meet."""
+        faults = [fault for fault in self.shop.sandbox.cloud("GET", "/faults") if fault["times"]]
+        crashed = "failed unexpectedly" in result.output + repr(result.reports)
+        crashes = [entry["crash"] for entry in scenario.at if "crash" in entry and not crashed]
+        return [
+            *(f"the run did not meet the fault of {fault['vendor']} {fault['operation']}" for fault in faults),
+            *(f"{function} did not crash" for function in crashes),
+        ]
+
+    def _run(self, scenario: Scenario, artefacts: Path, ara: Path | None) -> tuple[Result, list[str]]:
         cloud = self.shop.sandbox.state["cloud"]
         reach = {"url": cloud["control_url"], "token": cloud["control_token"]}
         order = self.folder / f"{artefacts.name}.json"
@@ -187,10 +197,11 @@ class Recorder:
             environment=environment,
         )
         result = run.result()
+        missed = self._missed(scenario, result)
         self.shop.clear_faults()
         for written in self.folder.glob(f"{artefacts.name}.*"):  # what another callback received
             written.rename(artefacts / f"at-task{written.suffix}") if written != order else written.unlink()
-        return result
+        return result, missed
 
 
 def variable(shop: Shop, name: str) -> str:
