@@ -35,13 +35,20 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
 
+# They end within moments, so a killed parent may leave them. Without a preexec_fn Python starts a program by vfork,
+# whose cost does not grow with the size of this process.
+SHORT = ("git", "ssh-keygen")
+
+
 def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own that is killed when this process ends. Never put a secret into ``argv``.
+    """Start a program in a session of its own that is killed when this process ends, unless it is one of ``SHORT``.
+    Never put a secret into ``argv``.
 
     To Linux the parent is the thread that started it: start it in one that lasts as long as the program.
     """
+    before = None if argv[0] in SHORT else die_with_parent
     try:
-        return subprocess.Popen(list(argv), preexec_fn=die_with_parent, start_new_session=True, **options)  # noqa: PLW1509
+        return subprocess.Popen(list(argv), preexec_fn=before, start_new_session=True, **options)  # noqa: PLW1509
     except FileNotFoundError as error:
         if error.filename != argv[0]:
             raise ConfigError(

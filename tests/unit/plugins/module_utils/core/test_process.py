@@ -153,3 +153,19 @@ def test_how_long_a_playbook_runs_is_counted_from_its_first_process(
     )
     monkeypatch.setattr(process.time, "clock_gettime", lambda _clock: 90.0)
     assert process.ansibles_age() == age
+
+
+@pytest.mark.parametrize(("program", "dies_with_us"), [("git", False), ("true", True)])
+def test_only_a_program_that_may_outlive_a_killed_parent_starts_by_vfork(
+    monkeypatch: pytest.MonkeyPatch, program: str, dies_with_us: bool
+) -> None:
+    started: list[object] = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **options: object) -> None:
+            started.append(options["preexec_fn"])
+            super().__init__(*args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    process.run([program, "--version"])
+    assert started == [process.die_with_parent if dies_with_us else None]
