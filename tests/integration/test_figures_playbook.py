@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.modules import release_figures, release_record
 
-from conftest import ROOT
+from conftest import COLLECTIONS, ROOT
 from tests.unit.support import run_module
 
 NOW = datetime.now(UTC)
@@ -80,7 +81,16 @@ def project(tmp_path: Path) -> Path:
 def play(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = str(Path(sys.executable).with_name("ansible-playbook"))
     argv = [program, str(ROOT / "playbooks/figures.yml"), "-i", "inventory.yml", *arguments]
-    return subprocess.run(argv, cwd=project, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    where = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS)}
+    return subprocess.run(
+        argv,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **where},
+        check=False,
+    )
 
 
 def words_of(played: subprocess.CompletedProcess[str]) -> str:
