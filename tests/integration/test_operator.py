@@ -110,6 +110,11 @@ class Desk:
         return Terminal(self.argv(*options), self.folder, self.environment(**environment), columns)
 
 
+def hang_up_ends() -> None:
+    """A closed terminal ends what runs in it, also where these tests run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A pseudo-terminal of 60 lines on which a playbook runs, and what it shows."""
 
@@ -117,7 +122,15 @@ class Terminal:
         self.screen = pyte.Screen(columns, 60)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        self.child = pexpect.spawn(argv[0], argv[1:], cwd=folder, env=environment, dimensions=(60, columns), timeout=60)
+        self.child = pexpect.spawn(
+            argv[0],
+            argv[1:],
+            cwd=folder,
+            env=environment,
+            dimensions=(60, columns),
+            timeout=60,
+            preexec_fn=hang_up_ends,
+        )
 
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display if row.strip()]
