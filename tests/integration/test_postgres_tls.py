@@ -215,8 +215,11 @@ def test_an_option_means_what_prisma_means_by_it(either: Server, options: str) -
 
 
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
-    "sslmode=prefer&sslaccept=strict": ({}, "not of an authority that is trusted here: name its authority as sslcert"),
-    "sslmode=require&sslaccept=strict&sslcert={OTHER}": ({}, "not of an authority that is trusted here"),
+    "sslmode=prefer&sslaccept=strict": (
+        {},
+        "from an authority that this machine does not trust: set the authority's certificate as sslcert",
+    ),
+    "sslmode=require&sslaccept=strict&sslcert={OTHER}": ({}, "from an authority that this machine does not trust"),
     "sslaccept=strict&sslcert={CA}": ({"host": "127.0.0.1"}, "is for another name"),
     "sslaccept=strict&sslcert=/nowhere.pem": (
         {},
