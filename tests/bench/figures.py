@@ -56,7 +56,7 @@ def _commit() -> str:
     git = ["git", "-C", str(ROOT)]
     name = subprocess.run([*git, "rev-parse", "--short=8", "HEAD"], capture_output=True, text=True, check=True).stdout
     others = [".", f":(exclude){PAGE.relative_to(ROOT)}"]
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *others]).returncode
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *others], check=False).returncode
     return f"`{name.strip()}{'-dirty' if changed else ''}`"
 
 

@@ -348,7 +348,7 @@ def test_a_line_that_was_logged_before_the_checks_passed_is_not_the_cause_of_tod
     ],
 )
 def test_the_code_of_a_full_disk_is_not_found_in_a_port_or_a_time(line: str, full: bool) -> None:
-    found, _ = find(View(PARAMS, facts(logs__api={"build": "", "runtime": [line]}), NOW))
+    found, _wrong = find(View(PARAMS, facts(logs__api={"build": "", "runtime": [line]}), NOW))
     assert ("database_full" in {one.id for one in found}) is full
 
 

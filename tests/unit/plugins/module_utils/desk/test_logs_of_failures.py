@@ -68,7 +68,7 @@ ENV = "❌ Invalid environment variables: { STRIPE_KEY: [ 'Required' ] }\n"
     ],
 )  # fmt: skip
 def test_a_build(log: str, name: str, shown: str) -> None:
-    found, _ = find(View(PARAMS, facts(**broken_build(log))))
+    found, _wrong = find(View(PARAMS, facts(**broken_build(log))))
     assert found[0].id == name
     assert shown in found[0].evidence
     assert "\x1b" not in found[0].evidence
@@ -100,7 +100,7 @@ def test_a_unit_that_crashes(log: str, shown: str, cause: str) -> None:
         "unit__api": unit(newest={**FAILED, "status": "crashed"}),
         "logs__api": {"build": "", "runtime": log.splitlines()},
     }
-    found, _ = find(View(PARAMS, facts(**crashed)))
+    found, _wrong = find(View(PARAMS, facts(**crashed)))
     (one,) = [finding for finding in found if finding.id == "unit_crashed"]
     assert shown in one.evidence
     assert one.cause.startswith(cause)
