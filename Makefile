@@ -23,7 +23,7 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 	@$(BIN)/python -m sandbox.demo
 
 ##@ Test
-# Three workers for two cores: a scenario waits for builds, restarts and intervals a quarter of its time.
+# Three workers for two cores: a scenario also waits, for builds, restarts and intervals.
 test: setup ## run every test: unit, contract, integration, whole deploys
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 

@@ -186,7 +186,7 @@ def test_a_file_of_pg_dump_is_restored_as_well(shop: Shop, tmp_path: Path) -> No
 def test_nothing_is_swapped_without_an_approval_and_the_refusal_reports_what_would_be_lost(shop: Shop) -> None:
     oid = shop.oid()
     shop.database.sql(LATE)
-    assert "Run state: staged to count" in shop.restore(approve=None)["msg"]
+    assert "Run it with state: staged to count" in shop.restore(approve=None)["msg"]
     shop.restore("staged")
     refused = shop.restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["lost_rows"]) == ("not_approved", 8)

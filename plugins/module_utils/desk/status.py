@@ -152,7 +152,7 @@ def _database(found: Fact, facts: Facts, now: datetime, backup_max_age: float) -
             line.note(ATTENTION, "it is a standby, which refuses writes")
     for lock in (answered.get("locks") or [])[:1]:
         if (lock["seconds"] or 0.0) >= LOCK_SECONDS:
-            line.note(ATTENTION, f"{lock['relation'] or 'a lock'} has been waited for since {age(lock['seconds'])}")
+            line.note(ATTENTION, f"a session has waited {age(lock['seconds'])} for {lock['relation'] or 'a lock'}")
     failed = (answered.get("migrations") or {}).get("failed") or []
     if failed:
         line.note(ATTENTION, f"a migration failed: {', '.join(failed)}")

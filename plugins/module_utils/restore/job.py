@@ -133,7 +133,7 @@ class Report:
 
     def losses_in_words(self) -> str:
         if self.losses is None:
-            text = "Run state: staged to count what would be lost."
+            text = "Run it with state: staged to count what would be lost."
         else:
             tables = "; ".join(
                 f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}"

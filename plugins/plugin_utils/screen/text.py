@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from ...module_utils.core.escapes import SEQUENCE
 from ...module_utils.core.json_text import loads
 
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # Controls, halves of letters, signs that hide or reorder what is read, and other ends of a line.
 _UNSEEN = ("Cc", "Cs", "Cf", "Zl", "Zp")
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
@@ -27,7 +27,7 @@ def clean(text: object) -> str:
     """Return text without escape sequences, control characters and invisible ones; its lines stay."""
     if isinstance(text, str) and text.isprintable():
         return str(text)
-    plain = _SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
+    plain = SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4)
     return "".join(
         character for character in plain if character == "\n" or unicodedata.category(character) not in _UNSEEN
     )

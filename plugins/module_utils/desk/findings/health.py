@@ -270,7 +270,7 @@ def crashed(view: View) -> Iterator[Finding]:
     stopped = maintenance.units if maintenance else ()
     for unit, found in view.units():
         newest = found.get("newest") or {}
-        lines = view.lines(unit)
+        lines = plain("\n".join(view.lines(unit)))
         if newest.get("status") == "crashed" and lines:
             named = next((match for line in lines if (match := LACKS.search(line))), None)
             cause = f"{named[1] or named[2]} seems to be missing" if named else "the end of its log shows why"
@@ -278,7 +278,7 @@ def crashed(view: View) -> Iterator[Finding]:
                 "unit_crashed",
                 "T3",
                 f"{unit} ({newest.get('release') or newest['id']}) starts and stops automatically",
-                reason(plain("\n".join(lines)))[:300],
+                reason(lines)[:300],
                 cause,
                 LIKELY,
                 BROKEN,

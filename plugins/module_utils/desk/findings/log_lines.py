@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-COLOUR = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")
-WARNING = re.compile(
-    r"^\W*(?:[\w@/.-]+ )?warn(?:ing)?\b", re.IGNORECASE
-)  # npm warn …, warning foo@1.0: …, ⚠ Warning: …
+from ...core.escapes import SEQUENCE
+
+# npm warn …, warning foo@1.0: …, ⚠ Warning: …
+WARNING = re.compile(r"^\W*(?:[\w@/.-]+ )?warn(?:ing)?\b", re.IGNORECASE)
 ERROR = re.compile(r"error|exception|fatal|panic|can(?:no|')t|fail|refused|denied|not found", re.IGNORECASE)
 # What follows each failure, whatever its reason: exit codes, where npm saved its log, the place in the code, the
 # version of Node.
@@ -24,7 +24,7 @@ RESULT = re.compile(
 
 def plain(log: str) -> list[str]:
     """Return the lines of a log that have text, without colours and the blanks around them."""
-    return [line.strip() for line in COLOUR.sub("", log).splitlines() if line.strip()]
+    return [line.strip() for line in SEQUENCE.sub("", log).splitlines() if line.strip()]
 
 
 def without_warnings(lines: Iterable[str]) -> list[str]:

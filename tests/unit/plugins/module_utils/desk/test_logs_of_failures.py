@@ -26,7 +26,7 @@ npm error
 npm error `npm ci` can only install packages when your package.json and package-lock.json are in sync.
 npm error
 npm error Missing: sharp@0.34.0 from lock file
-npm error A complete log of this run can be found in: /root/.npm/_logs/x.log
+npm error A complete log of this run can be found in: /app/.npm/_logs/x.log
 Error: Command "npm ci" exited with 1
 """
 PNPM = (
