@@ -24,6 +24,7 @@ from typing import Any
 
 from ..process import is_alive, started
 from .installs import Installer, NoDependencies
+from .next_cache import NextCache
 from .units import die_with_parent
 
 Log = Callable[[str], None]
@@ -112,6 +113,7 @@ class Builder:
     def __init__(self, cache: Path, node_bin: Path, blobs: Blobs, scripts: bool = False) -> None:
         self.cache, self.node_bin, self.blobs = cache, node_bin, blobs
         self.installer = Installer(cache, node_bin, scripts)
+        self.next_cache = NextCache(cache / "next")
         self._one_at_a_time = asyncio.Lock()
         self._node_version = ""
         for name in ("builds", "work"):
@@ -214,10 +216,14 @@ class Builder:
         }
         own = "postinstall" if "postinstall" in manifest.get("scripts", {}) else ""
         build = recipe.command or ("npm run build" if "build" in manifest.get("scripts", {}) else "")
+        name = f"{manifest.get('name')} in {recipe.root}"
+        if await asyncio.to_thread(self.next_cache.restore, app, name):
+            log("Restored the build cache")
         for command in [f"npm run {own}" if own else "", build]:
             if command:
                 log(f"Running {command}")
                 await self.run(["/bin/sh", "-c", command], app, environment, log)
+        await asyncio.to_thread(self.next_cache.keep, app, name)
         return programs
 
     async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], log: Log) -> None:

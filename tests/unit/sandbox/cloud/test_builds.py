@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cloud.builds import EXECUTABLE, LINK, Blobs, Builder, BuildFailed, Recipe, entry
+from sandbox.cloud.next_cache import COMPILER
 from tests.unit.sandbox.cloud.double import PAGES, backend, frontend, node_bin
 
 
@@ -127,6 +129,57 @@ def test_two_releases_with_the_same_dependencies_install_them_once(builder: Buil
     _unused, second = build(builder, recipe(app("1.1.0"), output=""))
     assert (first[1], second[1]) == ("Running npm ci", "Restored the dependencies from the cache")
     assert len(list((builder.cache / "installs").iterdir())) == 1
+
+
+COMPILES = """
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+const cache = ".next/cache/turbopack";
+mkdirSync(cache, { recursive: true });
+mkdirSync("out");
+appendFileSync("out/seen", existsSync(`${cache}/modules`) ? readFileSync(`${cache}/modules`) : "nothing");
+appendFileSync(`${cache}/modules`, process.env.NEXT_PUBLIC_API_URL);
+mkdirSync(".next/cache/fetch-cache", { recursive: true });
+appendFileSync("out/fetched", String(existsSync(".next/cache/fetch-cache/products")));
+appendFileSync(".next/cache/fetch-cache/products", "of this shop");
+if (process.env.NEXT_PUBLIC_API_URL === "broken") process.exit(1);
+"""
+
+
+def test_the_compilers_cache_of_the_last_good_build_is_restored(builder: Builder, recipe) -> None:
+    def seen(name: str, url: str, release: str = "1.0.0") -> str:
+        manifest = f'{{"name": "{name}", "version": "{release}", "scripts": {{"build": "node build.mjs"}}}}'
+        files = {"package.json": manifest.encode(), "build.mjs": COMPILES.encode()}
+        key, log = build(builder, recipe(files, NEXT_PUBLIC_API_URL=url))
+        assert (builder.folder(key) / "fetched").read_text() == "false"
+        found = (builder.folder(key) / "seen").read_text()
+        assert ("Restored the build cache" in log) == (found != "nothing")
+        return found
+
+    assert seen("shop", "a") == "nothing"
+    assert seen("shop", "b") == "a"
+    with pytest.raises(BuildFailed):
+        seen("shop", "broken")
+    assert seen("shop", "c", "1.1.0") == "ab"
+    assert seen("other", "d") == "nothing"
+
+
+def test_a_killed_builder_leaves_no_half_of_a_compilers_cache(builder: Builder, tmp_path: Path, monkeypatch) -> None:
+    def built(content: str) -> Path:
+        made = tmp_path / content / COMPILER
+        made.mkdir(parents=True)
+        (made / "modules").write_text(content)
+        return tmp_path / content
+
+    cache = builder.next_cache
+    cache.keep(built("first"), "shop")
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda *_unused, **_options: None)  # what is replaced stays
+        cache.keep(built("second"), "shop")
+    cache.keep(built("third"), "shop")
+    (tmp_path / "app").mkdir()
+    assert cache.restore(tmp_path / "app", "shop")
+    assert (tmp_path / "app" / COMPILER / "modules").read_text() == "third"
+    assert len([entry for entry in cache.folder.iterdir() if entry.is_dir()]) == 1
 
 
 def test_a_build_runs_what_is_executable_and_finds_links_as_links(builder: Builder) -> None:
