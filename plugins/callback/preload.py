@@ -15,6 +15,8 @@ description:
   - It only saves time. Importing opens no connections.
   - It also reads the C(vars_files) of this collection's playbooks once in a run. Ansible would read them again for each
     task.
+  - On Linux it also keeps compiled Jinja templates for the tasks that follow. Ansible would compile a template again
+    for each task that needs it.
   - It also makes Ansible write each line at once. Otherwise Ansible writes to a file or a pipe, such as a CI log, only
     when a task starts, which is
     too late for progress.
@@ -37,6 +39,7 @@ from ansible.template import Templar
 
 from ..module_utils.release.platforms import modules_for
 from ..plugin_utils.compiled import read_compiled
+from ..plugin_utils.compiled_templates import compile_once
 
 read_compiled()  # what follows, too
 
@@ -66,6 +69,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._prepared: set[str] = set()
+        self._templates = compile_once()
         for plugins, name in PLUGINS:
             plugins.get(name, class_only=True)
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -80,6 +84,8 @@ class CallbackModule(CallbackBase):
             with contextlib.suppress(Exception):  # the task itself reports the error
                 for module in modules_for(action.removeprefix(COLLECTION)):
                     self._import(f"{MODULES}.{module}")
+        if self._templates:
+            self._templates.collect()
         gc.freeze()  # the garbage collector of a fork would copy every page that it scans
 
     def _import(self, name: str) -> None:

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-COMPILER = Path(
-    ".next", "cache", "turbopack"
-)  # beside it Next.js keeps what a build fetched, which belongs to one shop
+# The folder beside it has what a build has fetched, which belongs to one shop.
+COMPILER = Path(".next", "cache", "turbopack")
 
 
 class NextCache:
