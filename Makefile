@@ -24,8 +24,11 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 
 ##@ Test
 # Three workers for two cores: a scenario also waits, for builds, restarts and intervals.
-test: setup ## run every test: unit, contract, integration, whole deploys
+test: setup ## run the tests: unit, contract, integration, whole deploys (and name those that test-long runs)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-long: setup ## run the tests that try at more points, or with more shops, what `make test` tries
+	RUNBOOK_LONG=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m long
 
 test-unit: setup ## run the unit tests (a few minutes on two cores)
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
@@ -76,4 +79,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix soak bench docs site changelog variables lock structure release clean
+.PHONY: help setup demo test test-long test-unit lint sanity matrix soak bench docs site changelog variables lock structure release clean

@@ -54,6 +54,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the long tests, unless they are asked for or the tables of the docs are written."""
+    if not (os.environ.get("RUNBOOK_LONG") or os.environ.get("UPDATE_DOCS")):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="it is long, and run by `make test-long`"))
+
+
 @pytest.hookimpl(trylast=True)  # when the workers have ended, too
 def pytest_sessionfinish(session: pytest.Session) -> None:
     operations.judge(session)

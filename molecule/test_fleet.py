@@ -178,6 +178,7 @@ def test_waves_start_with_the_canary_and_stop_at_a_failure(fleet):
     assert {*reached} == {"fleet-1", "fleet-2", "fleet-3"}
 
 
+@pytest.mark.long
 def test_a_wave_is_put_back_alone(fleet):
     (fleet.inventory / "hosts.yml").unlink()
     waves = [{"name": "canary", "storefronts": ["fleet-3", "fleet-4"]}, {"name": "rest"}]

@@ -91,6 +91,14 @@ def kills(surface: str) -> list[tuple[str, str]]:
     ]
 
 
+def points(surface: str) -> list[Any]:
+    """The same for pytest. A deploy that is killed after a phase ends as one that is killed early in the next."""
+    return [
+        pytest.param(phase, when, id=f"{when} {phase}", marks=[pytest.mark.long] if when == "after" else [])
+        for phase, when in kills(surface)
+    ]
+
+
 def test_every_phase_of_the_playbook_is_killed():
     assert UNDER_WAY.keys() | READS.keys() | {"database.migrate"} == set(phases()) - UNKILLED.keys()
 
@@ -160,9 +168,7 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("phase", "when"), kills("backend"), ids=[f"{when} {phase}" for phase, when in kills("backend")]
-)
+@pytest.mark.parametrize(("phase", "when"), points("backend"))
 def test_a_killed_deploy_of_the_backend_leaves_a_shop_that_works(one_shop, phase, when):
     die(one_shop, phase, when, "backend", BACKEND)
 
@@ -183,9 +189,7 @@ def test_and_then_the_same_release_continues_and_never_moves_the_frontend(one_sh
     assert one_shop.lease()["journal"] == {}
 
 
-@pytest.mark.parametrize(
-    ("phase", "when"), kills("frontend"), ids=[f"{when} {phase}" for phase, when in kills("frontend")]
-)
+@pytest.mark.parametrize(("phase", "when"), points("frontend"))
 def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phase, when):
     die(one_shop, phase, when, "frontend", ["frontend"])
 

@@ -116,7 +116,16 @@ def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(
     assert shop.live() == BOTH_OLD
 
 
-@pytest.mark.parametrize("task", ["Record what is live", "Write what is live to the journal", "Begin frontend.promote"])
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Begin frontend.promote",
+        *(
+            pytest.param(task, marks=pytest.mark.long)
+            for task in ("Record what is live", "Write what is live to the journal")
+        ),
+    ],
+)
 def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
     with standing_still(shop, task) as (_running, ended):
         other = shop.play("rollback.yml", break_lease="customers cannot pay", to=OLD, **FRONTEND)

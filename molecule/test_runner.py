@@ -241,6 +241,7 @@ def jobs(shop: Shop, tmp_path: Path) -> Iterator[list[Job]]:
         shop.sandbox.drop_storefront(name)
 
 
+@pytest.mark.long
 def test_four_machines_deploy_a_storefront_each_and_what_one_left_when_it_was_killed_is_settled(
     shop: Shop, jobs: list[Job]
 ) -> None:

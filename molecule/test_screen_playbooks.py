@@ -200,7 +200,12 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("playbook", REASONS)
+LONG = ("backup.yml", "database.yml", "backups.yml", "prove.yml")
+
+
+@pytest.mark.parametrize(
+    "playbook", [pytest.param(one, marks=[pytest.mark.long] if one in LONG else []) for one in REASONS]
+)
 def test_where_ansibles_own_callback_prints_the_closing_failure_does_not_repeat_the_reason(
     released_shop, monkeypatch, playbook
 ):

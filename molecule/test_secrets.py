@@ -157,6 +157,7 @@ def test_the_users_of_redis_take_turns_and_an_interrupted_turn_is_undone(two_rol
     ]
 
 
+@pytest.mark.long
 def test_a_random_secret_is_generated_and_has_an_overlap(shop: Shop) -> None:
     preview = {**SESSIONS, "name": "preview", "variable": "PREVIEW_KEY", "units": ["api", "frontend"]}
     new: dict[str, Any] = {"secrets": [preview], "secret_name": "preview", "source_path": ""}

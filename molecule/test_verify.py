@@ -118,6 +118,7 @@ def test_an_old_page_at_the_edge_fails_though_every_page_is_healthy(released_sho
     assert shop.play("verify.yml", cmdline="--tags frontend").rc == 0
 
 
+@pytest.mark.long
 def test_a_shop_in_maintenance_is_verified_with_the_pass_of_an_operator(released_shop):
     key = {"edge_maintenance_key": "0123456789abcdef" * 4}
     assert released_shop.play("maintenance.yml", maintenance_state="on", **key).rc == 0

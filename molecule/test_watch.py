@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pytest
 import requests
 
 from molecule.conftest import _release_of_page
@@ -63,6 +64,7 @@ def test_answers_with_5xx_that_only_the_platform_counts_put_a_release_back_while
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
 
 
+@pytest.mark.long
 def test_a_killed_watch_continues_and_the_live_release_can_be_watched_again(shop):
     watch = {"bake": "6 s", "before": "1 s", "interval": "0.2 s", "traffic": 5, "errors": "20 %", "latency": "2 s"}
     chosen = {"release": NEW, "surfaces": ["frontend"], "verify_watch": watch}

@@ -124,6 +124,7 @@ def first_days(user: Newcomer, health: str) -> list[str]:
     return seen
 
 
+@pytest.mark.long
 def test_a_single_app_that_has_the_database_itself(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("single", tmp_path / "shop", raise_version("package.json"))
     done = up("--shop", str(folder))
@@ -138,6 +139,7 @@ def test_a_single_app_that_has_the_database_itself(tmp_path: Path, installed: In
     assert violations() == []
 
 
+@pytest.mark.long
 def test_an_api_and_its_worker_with_redis(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("redis", tmp_path / "shop", raise_version("package.json"))
     done = up("--shop", str(folder))
@@ -217,6 +219,7 @@ def test_a_yarn_app_at_render_with_an_api_and_nothing_else(tmp_path: Path, insta
     assert violations() == []
 
 
+@pytest.mark.long
 def test_an_npm_turborepo_with_its_schema_in_a_package(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("turbo", tmp_path / "shop", add_migration)
     done = up("--shop", str(folder))
