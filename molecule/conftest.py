@@ -598,18 +598,19 @@ def released_shop(released, shop, sandbox) -> Shop:
 
 @pytest.fixture
 def hold_the_lease(shop):
-    """Returns a function that takes the shop's lease as somebody else."""
+    """Returns a function that takes the shop's lease as somebody else, for a reason also from its holder."""
     from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
     from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
     from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
-    def hold(holder: str, release: str) -> None:
+    def hold(holder: str, release: str, reason: str | None = None) -> None:
         s3 = shop.sandbox.state["s3"]
         options = {f"store_{key}": s3[key] for key in ("endpoint_url", "access_key", "secret_key", "region")}
         take(
             open_store({"store": shop.at["store"], "store_is_shared": False, **options}, unguarded),
             holder=holder,
             release=release,
+            reason=reason,
         )
 
     return hold
