@@ -11,8 +11,8 @@ from typing import Any
 
 import jinja2
 import pytest
+from ansible import template
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 from ansible_collections.storefront.runbook.plugins.plugin_utils import compiled_templates
 from ansible_collections.storefront.runbook.plugins.plugin_utils.compiled_templates import CompiledTemplates
 
@@ -44,7 +44,8 @@ def in_a_fork(do: Callable[[], None]) -> None:
 
 
 def render(source: str, **options: Any) -> Any:
-    return Templar(DataLoader(), variables={"unit": "api"}).template(trust_as_template(source), **options)
+    trusted = getattr(template, "trust_as_template", str)(source)  # ansible-core 2.18 trusts every text
+    return template.Templar(DataLoader(), variables={"unit": "api"}).template(trusted, **options)
 
 
 def test_what_a_fork_has_compiled_is_not_compiled_again(compiled) -> None:
@@ -75,9 +76,9 @@ def test_an_entry_that_a_killed_fork_did_not_finish_ends_the_reading(compiled, m
 
 def test_other_delimiters_are_another_template(compiled) -> None:
     _made, asked = compiled
-    source = "{{ unit }} [[ unit ]]"
-    assert render(source) == "api [[ unit ]]"
-    assert render(source, overrides={"variable_start_string": "[[", "variable_end_string": "]]"}) == "{{ unit }} api"
+    source = "{{ unit }} <% unit %>"
+    assert render(source) == "api <% unit %>"
+    assert render(source, overrides={"variable_start_string": "<%", "variable_end_string": "%>"}) == "{{ unit }} api"
     assert asked == [source] * 2
 
 
@@ -97,5 +98,5 @@ def test_templates_of_others_are_left_to_jinja(compiled) -> None:
 
 def test_a_template_that_cannot_be_compiled_fails_each_time(compiled) -> None:
     for _unused in range(2):
-        with pytest.raises(Exception, match=r"[Ss]yntax error"):
+        with pytest.raises(Exception, match="unexpected"):
             render("{{ unit")
