@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import psycopg2
+import pytest
 
 from molecule.phases import phases, seen
 
@@ -63,6 +64,7 @@ def test_every_phase_of_the_playbook_has_a_fault_that_is_cured():
     assert CURED.keys() | OWN.keys() == set(phases())
 
 
+@pytest.mark.long
 def test_trouble_that_passes_in_every_phase_does_not_stop_a_deploy(shop):
     url = shop.at["database_url"].partition("?")[0]
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from molecule.conftest import Played, Shop
@@ -163,6 +164,7 @@ def test_variables(shop: Shop) -> None:
     assert not [text for text in seen if VALUE in text]
 
 
+@pytest.mark.long
 def test_a_rollback_keeps_the_variables_and_the_replicas(released_shop: Shop) -> None:
     shop = released_shop
     passed(shop.play("variables.yml", unit="api", variable_values={"SMTP_URL": f"smtp://{VALUE}"}))
@@ -190,6 +192,7 @@ def test_seed(shop: Shop) -> None:
     assert (shop.ledger()[-1]["kind"], shop.objects("levers/")) == ("seed", {})
 
 
+@pytest.mark.long
 def test_a_killed_seed_runs_again_from_its_start(shop: Shop, tmp_path: Path) -> None:
     program, begun, may_end = tmp_path / "seed.py", tmp_path / "begun", tmp_path / "end"
     program.write_text(SEED)

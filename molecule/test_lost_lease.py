@@ -102,6 +102,7 @@ def test_one_that_loses_the_lease_after_its_record_does_not_claim_to_be_live(sho
     assert shop.live() == BOTH_OLD
 
 
+@pytest.mark.long
 def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(shop):
     breaks = {
         "task": "Begin frontend.promote",
@@ -143,6 +144,7 @@ def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
     assert shop.live() == BOTH_OLD
 
 
+@pytest.mark.long
 def test_a_rollback_that_loses_the_lease_says_so(released_shop):
     shop = released_shop
     running = shop.begin(

@@ -102,6 +102,7 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
     assert "Started again: worker" in opened.report["message"] or killed
 
 
+@pytest.mark.long
 def test_a_deploy_goes_through_a_maintenance_that_stays(shop: Any) -> None:
     for wrong in ({"edge_maintenance_key": "short"}, {**EDGE, "edge_maintenance_let_through": ["*"]}):
         refused = shop.play("deploy.yml", **wrong, release="v1.1.0", maintenance="true")
@@ -143,6 +144,7 @@ def test_an_unsafe_schema_is_held_at_the_edge_and_the_release_that_fits_opens_it
     assert routes(shop) == []
 
 
+@pytest.mark.long
 def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any, receiver: Receiver) -> None:
     surfaces = {"surfaces": ["database", "backend", "frontend"]}
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()

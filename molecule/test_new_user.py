@@ -203,6 +203,7 @@ def test_the_runbooks_own_health_answer_is_enough(shop, inventory):
     assert "the API does not report its release" in " ".join(played.report["notes"])
 
 
+@pytest.mark.long
 def test_a_first_deploy_takes_a_migration_that_no_release_can_meet_and_goes_back_to_nothing(empty_shop, inventory):
     shop, variables = empty_shop, smallest(empty_shop)
     fault = {"vendor": "railway", "operation": "deploy", "kind": "build_fails", "times": -1}

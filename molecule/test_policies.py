@@ -62,6 +62,7 @@ def test_a_challenge_is_distinguished_from_an_unhealthy_site_before_anything_cha
     )
 
 
+@pytest.mark.long
 def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollback(shop):
     shop.fault(vendor="edge", kind="status", status=500, host="frontend", release=OLD, times=-1)
     played = shop.play("deploy.yml", release=PATCH)
@@ -135,6 +136,7 @@ def test_a_shop_that_a_push_can_change_past_the_gates_is_refused_until_it_is_tak
     seen("preflight: a push can serve production", OLD, 2, "Nothing was changed. … take_over=true …", "starts over")
 
 
+@pytest.mark.long
 def test_the_platform_s_own_build_of_the_commit_is_adopted(linked_shop):
     shop = linked_shop
     taken = shop.play("deploy.yml", release=OLD, take_over="true", backend_units=shop.units_with_a_root())
@@ -184,6 +186,7 @@ def products(shop):
     return requests.get(shop.at["backend_url"] + "/api/products", timeout=10).status_code
 
 
+@pytest.mark.long
 def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_back(shop):
     platform = {"database_migrate_runner": "platform", "maintenance": "true", "surfaces": BACKEND}
     pre_deploy(shop, "echo prisma migrate deploy")  # says that it migrates, and does not

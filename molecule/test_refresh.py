@@ -180,7 +180,10 @@ def test_production_is_refused_and_so_are_rules_that_do_not_fit(shop, production
 
 @pytest.mark.parametrize(
     "task",
-    ["Record the masked backup", "Give the restored database the live name, or leave the live one for it"],
+    [
+        pytest.param("Record the masked backup", marks=pytest.mark.long),
+        "Give the restored database the live name, or leave the live one for it",
+    ],
 )
 def test_a_killed_refresh_is_finished_by_the_next_run(shop, production, task):
     killed = shop.play("refresh.yml", at=[{"task": task, "signal": signal.SIGKILL}], **production.options())

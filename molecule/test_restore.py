@@ -132,6 +132,7 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
     assert (shop.rows(), shop.live()["backend"], undone.report["outcome"]) == (rows, "v1.0.0", "undone")
 
 
+@pytest.mark.long
 def test_a_unit_that_does_not_start_again_is_reported_and_the_next_run_starts_it(shop):
     shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", status=500, times=-1)
     broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", verify_wait_timeout=3)
@@ -174,6 +175,7 @@ def test_the_units_get_another_address_where_none_can_be_renamed_and_are_connect
     assert (orders(shop, "shop"), orders(shop, record["serves"])) == (there + 1, there)
 
 
+@pytest.mark.long
 def test_a_unit_that_does_not_get_along_with_the_other_database_brings_all_back(shop):
     there = orders(shop, "shop")
     shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=4)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import psycopg2
+import pytest
 import requests
 
 from molecule.phases import seen
@@ -23,6 +24,7 @@ def incompatible_migration() -> str:
     return folder.name
 
 
+@pytest.mark.long
 def test_after_an_incompatible_migration_the_shop_is_held_until_a_release_that_fits_goes_out(released_shop):
     shop, migration = released_shop, incompatible_migration()
     at = [

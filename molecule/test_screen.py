@@ -121,6 +121,7 @@ def test_a_killed_deploy_ends_with_a_true_line(shop):
     assert "RELEASED" not in played.stdout
 
 
+@pytest.mark.long
 def test_a_fleet_has_the_storefronts_name_on_each_line(shop, tmp_path):
     shop.sandbox.create_storefront("second")
     try:

@@ -120,6 +120,7 @@ def test_a_migration_that_fails(shop):
     assert played.stdout.count("FAILED") == 1
 
 
+@pytest.mark.long
 def test_a_restore_that_waits_for_an_approval_and_then_restores(released_shop):
     played = released_shop.play("backup.yml")
     assert played.rc == 0
@@ -141,6 +142,7 @@ def test_a_restore_that_waits_for_an_approval_and_then_restores(released_shop):
     assert "-e undo=true" in command
 
 
+@pytest.mark.long
 def test_a_restore_that_fails(released_shop):
     assert released_shop.play("backup.yml").rc == 0
     at = [
@@ -171,6 +173,7 @@ def test_a_rollback(released_shop):
     assert outcome.endswith(f"record {played.report['record']}")
 
 
+@pytest.mark.long
 def test_a_rollback_that_fails(released_shop):
     released_shop.fault(vendor="railway", operation="deploymentRollback", kind="unavailable", status=500, times=-1)
     played = released_shop.play("rollback.yml", verify_wait_timeout=3)

@@ -79,6 +79,7 @@ def test_a_killed_rollback_continues_to_where_it_went(released_shop):
     seen("rollback.yml: killed during it", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
+@pytest.mark.long
 def test_one_that_is_ended_by_a_signal_is_continued(shop):
     options = {"release": NEW, "break_lease": "it was ended"}
     for number, task, vendor, operation in (
@@ -136,6 +137,7 @@ def test_two_deploys_at_once_do_not_meet(shop):
     )
 
 
+@pytest.mark.long
 def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     """The controller and its worker are stopped, the time of the lease runs out, somebody else deploys, and
     then they wake up.
@@ -169,6 +171,7 @@ def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     seen("stopped past its deadline", f"frontend {OTHER}", 2, "LEASE LOST in frontend.stage …", "starts over")
 
 
+@pytest.mark.long
 def test_a_rollback_takes_the_lease_of_a_deploy_that_runs(shop):
     deploy = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW, **FRONTEND)
     until(shop.held, "the deploy builds")
@@ -216,6 +219,7 @@ def incomplete(shop):
     return played
 
 
+@pytest.mark.long
 def test_what_one_unit_cannot_put_back_is_named_and_the_others_are_back(shop, incomplete):
     assert incomplete.rc == 2
     assert incomplete.message.startswith("ROLLBACK INCOMPLETE: worker."), incomplete.message

@@ -162,6 +162,7 @@ def test_tags_that_choose_nothing_are_refused(released_shop, cmdline, words):
     assert "verify/state.json" not in released_shop.objects("verify/")
 
 
+@pytest.mark.long
 def test_a_change_of_state_is_reported_once_and_a_tag_chooses_a_step(released_shop, slack):
     shop = released_shop
     before = len(posted(shop))

@@ -45,6 +45,7 @@ def reviewing(shop) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_answers_with_5xx_that_only_the_platform_counts_put_a_release_back_while_customers_watch(shop):
     # the reviews of the new release are no check: only the customers meet what is wrong with them
     lost = {"task": "Begin frontend.stage", "sql": 'ALTER TABLE "Review" RENAME TO "Lost"'}

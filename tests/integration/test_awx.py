@@ -58,6 +58,7 @@ def apply(collections: Path, address: str, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_second_application_changes_nothing(collections: Path) -> None:
     awx = Awx()
     with running(awx) as address:

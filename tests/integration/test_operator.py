@@ -358,6 +358,7 @@ def test_a_signal_says_what_is_left_and_how_to_continue(waiting, number):
     assert "RELEASED" not in text
 
 
+@pytest.mark.long
 def test_a_terminal_that_is_closed_ends_the_run_and_its_log_says_what_is_left(waiting):
     log = waiting.folder / "run.log"
     terminal = waiting.terminal(ANSIBLE_LOG_PATH=str(log))
