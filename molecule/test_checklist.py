@@ -118,6 +118,7 @@ def test_a_no_of_the_staged_build_puts_everything_back(shop):
     assert len(points) == 2, "the gate's answers and those of the staged build are kept"
 
 
+@pytest.mark.long
 def test_a_staged_page_that_lighthouse_finds_good_goes_out(shop):
     """One run on a busy machine says little about the performance, and enough about the rest."""
     programs = {"lighthouse": str(browsers.lighthouse()), "browser": str(browsers.browser())}

@@ -97,7 +97,7 @@ def test_one_after_the_other_names_those_that_were_not_started(fleet):
     )
 
 
-@pytest.mark.parametrize("rollout", [1, 2])
+@pytest.mark.parametrize("rollout", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_declared_number_of_failures_is_allowed(fleet, rollout):
     """In batches of two, the second failure is in the last batch: nothing is left to start."""
     fleet.breaks("fleet-1")

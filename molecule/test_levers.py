@@ -80,6 +80,7 @@ def passed(played: Played) -> Played:
     return played
 
 
+@pytest.mark.long
 def test_scale(shop: Shop) -> None:
     wrong = {"apj": 3, "worker": -1, "api": "three"}
     said = ("no unit apj: did you mean api?", "scale.worker is -1", "scale.api must be a whole number")

@@ -186,7 +186,6 @@ def products(shop):
     return requests.get(shop.at["backend_url"] + "/api/products", timeout=10).status_code
 
 
-@pytest.mark.long
 def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_back(shop):
     platform = {"database_migrate_runner": "platform", "maintenance": "true", "surfaces": BACKEND}
     pre_deploy(shop, "echo prisma migrate deploy")  # says that it migrates, and does not

@@ -156,6 +156,7 @@ def orders(shop, name: str) -> int:
         return count
 
 
+@pytest.mark.long
 def test_the_units_get_another_address_where_none_can_be_renamed_and_are_connected_to_it(shop):
     there = orders(shop, "shop")
     moved = shop.play(

@@ -133,6 +133,7 @@ def test_the_roles_take_turns_while_customers_buy(two_roles: Shop) -> None:
     assert (shop.ledger()[-1]["outcome"], shop.objects("levers/")) == ("undone", {})
 
 
+@pytest.mark.long
 def test_the_users_of_redis_take_turns_and_an_interrupted_turn_is_undone(two_roles: Shop, cache: redis.Redis) -> None:
     shop = two_roles
     given: dict[str, Any] = {"secrets": [CACHE], "secret_name": "cache"}

@@ -70,6 +70,7 @@ def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
     seen("killed after promotion: rollback.yml", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
+@pytest.mark.long
 def test_a_killed_rollback_continues_to_where_it_went(released_shop):
     shop = released_shop
     assert shop.play("rollback.yml", at=[{"task": "Put back api", "signal": signal.SIGKILL}]).rc != 0

@@ -196,6 +196,7 @@ def test_a_second_verification_waits_for_its_turn(released_shop):
     assert "did you mean backend?" in wrong.text
 
 
+@pytest.mark.long
 def test_a_deploy_runs_the_journeys_on_the_staged_build_and_rolls_back_when_one_fails(shop):
     shop.fault(vendor="stripe", operation="create_payment", kind="unavailable", times=-1)
     played = shop.play("deploy.yml", release=NEW, verify_deploy=["uat"])
