@@ -40,6 +40,7 @@ from ..module_utils.core.option_names import renamed
 from ..module_utils.core.process import die_with_parent
 from ..module_utils.release.variable_names import OPTIONS
 from ..plugin_utils.option_variables import defaults_of, option_variables
+from ..plugin_utils.worker_display import show
 
 SWITCH = "runbook_in_process"
 PROFILE = "legacy"  # how ansible-core 2.19 and later encode what an ordinary module receives and returns
@@ -160,7 +161,7 @@ class ActionModule(Normal):
     def _show(self, line: str) -> None:
         lasting = line.startswith(progress.LASTING)
         prefix = progress.SHOWN if lasting else progress.PREFIX
-        Display().display(f"{prefix}{self._host}: {line.removeprefix(progress.LASTING)}")
+        show(f"{prefix}{self._host}: {line.removeprefix(progress.LASTING)}")
 
 
 class Module:
