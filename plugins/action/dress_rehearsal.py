@@ -30,16 +30,17 @@ from ansible import context
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
 from ..module_utils.core import progress
 from ..module_utils.core.amounts import duration
 from ..module_utils.core.errors import ConfigError, RunbookError
+from ..module_utils.core.fork import uninterrupted
 from ..module_utils.core.process import ansibles_folder, kill, private_folder, spawn
 from ..module_utils.core.redact import redact
 from ..module_utils.release import dress_rehearsal as rules
 from ..module_utils.release.evidence import stamp
-from ..plugin_utils.worker_display import show
 from .in_process import end_with_the_controller
 
 DEPLOY = Path(__file__).parents[2] / "playbooks" / "deploy.yml"
@@ -163,7 +164,8 @@ class ActionModule(ActionBase):
             lines = printed.read_text(errors="replace").splitlines()
             last = next((line.strip() for line in reversed(lines) if line.strip()), "")
             if last != shown:
-                show(f"{progress.PREFIX}{self._host}: {name}: {progress.one_line(last)}")
+                with uninterrupted():
+                    Display().display(f"{progress.PREFIX}{self._host}: {name}: {progress.one_line(last)}")
                 shown = last
             time.sleep(0.5)
 

@@ -40,7 +40,6 @@ from ..module_utils.core.option_names import renamed
 from ..module_utils.core.process import die_with_parent
 from ..module_utils.release.variable_names import OPTIONS
 from ..plugin_utils.option_variables import defaults_of, option_variables
-from ..plugin_utils.worker_display import show
 
 SWITCH = "runbook_in_process"
 PROFILE = "legacy"  # how ansible-core 2.19 and later encode what an ordinary module receives and returns
@@ -161,7 +160,8 @@ class ActionModule(Normal):
     def _show(self, line: str) -> None:
         lasting = line.startswith(progress.LASTING)
         prefix = progress.SHOWN if lasting else progress.PREFIX
-        show(f"{prefix}{self._host}: {line.removeprefix(progress.LASTING)}")
+        with fork.uninterrupted():
+            Display().display(f"{prefix}{self._host}: {line.removeprefix(progress.LASTING)}")
 
 
 class Module:

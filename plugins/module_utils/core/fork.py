@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import IO
@@ -82,6 +82,24 @@ class Lines:
     def pause(self) -> float:
         """Seconds until the next turn is due."""
         return LIVENESS if self._held is None else max(0.0, self._next - self.clock())
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a signal that ends this process wait until the block has ended. Use it in the main thread.
+
+    The process in which a task runs sends its lines through the queue of Ansible's controller, under its lock. A
+    signal that ended it there would leave the lock taken, and the interrupted controller would wait for it forever.
+    """
+    came: list[int] = []
+    before = {each: signal.signal(each, lambda number, _frame: came.append(number)) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        for number in came[:1]:
+            os.kill(os.getpid(), number)
 
 
 def run(work: Callable[[], None], show: Callable[[str], None] | None = None) -> Ended:

@@ -11,8 +11,7 @@ import signal
 from multiprocessing.synchronize import Lock
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.fork import ENDING
-from ansible_collections.storefront.runbook.plugins.plugin_utils.worker_display import uninterrupted
+from ansible_collections.storefront.runbook.plugins.module_utils.core.fork import ENDING, uninterrupted
 
 LINE = 4 << 20  # bytes, more than a pipe takes at once
 forking = multiprocessing.get_context("fork")
