@@ -27,7 +27,7 @@ demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 tha
 test: setup ## run the tests: unit, contract, integration, whole deploys (and name those that test-long runs)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-test-long: setup ## run the long tests: more cases, points and shops of what `make test` tries (an hour and more)
+test-long: setup ## run the long tests: more cases, points and shops of what `make test` tries
 	RUNBOOK_LONG=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m long
 
 test-unit: setup ## run the unit tests (a few minutes on two cores)

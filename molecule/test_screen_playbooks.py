@@ -201,8 +201,6 @@ REASONS = {
     "rollback.yml": ({"to": "v9.9.9"}, "A rollback to v9.9.9 is not possible"),
     "deploy.yml": ({"release": "v1.2.0"}, " failed. The end of its log"),
 }
-
-
 LONG = ("backup.yml", "database.yml", "backups.yml", "prove.yml")
 
 

@@ -97,9 +97,8 @@ def key_of(environment: Environment, source: Any) -> Key | None:
     and for those with a backslash, which Ansible escapes in some places only.
     """
     kind = type(environment)
-    if not isinstance(source, str) or "\\" in source or not kind.__module__.startswith("ansible."):
+    ansibles = kind.__module__.startswith("ansible.") and not callable(environment.autoescape)
+    if not ansibles or not isinstance(source, str) or "\\" in source:
         return None
     settings = [getattr(environment, name) for name in SETTINGS]
-    if callable(environment.autoescape):
-        return None
     return (str(source), f"{kind.__module__}.{kind.__qualname__}", *settings, *environment.extensions)

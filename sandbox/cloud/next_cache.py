@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The compiler's cache of Next.js, restored before a build as Vercel restores it: a quarter of the work is left."""
+"""The compiler's cache of Next.js, restored before a build as Vercel restores it: only what changed is compiled."""
 
 from __future__ import annotations
 
